@@ -1,0 +1,5 @@
+import sys
+
+from metalib.cli import main
+
+sys.exit(main())

@@ -1,0 +1,126 @@
+"""``python -m metalib``: doctor, train, evaluate, weights."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from metalib import doctor, weights
+from metalib.i18n import _
+from metalib.recipes import Recipe, names
+from metalib.training import run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for a failure said in one sentence, 130 when
+    interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m metalib", description=_("The helper package of the course Learning to Learn.")
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    commands.add_parser("doctor", help=_("check this computer: OK or what to do")).set_defaults(call=_doctor)
+
+    train = commands.add_parser("train", help=_("train a recipe and write its weights and card"))
+    train.add_argument(
+        "--config",
+        required=True,
+        metavar="RECIPE",
+        help=_("a recipe's name or TOML file; shipped: {names}").format(names=", ".join(names())),
+    )
+    train.add_argument(
+        "--output",
+        type=Path,
+        default=Path("weights"),
+        metavar="FOLDER",
+        help=_("where to write (default: weights)"),
+    )
+    train.add_argument("--iterations", type=int, help=_("meta-iterations instead of the recipe's"))
+    train.add_argument("--seed", type=int, help=_("a seed instead of the recipe's"))
+    train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    train.add_argument("--no-compile", action="store_true", help=_("do without torch.compile"))
+    train.set_defaults(call=_train)
+
+    test = commands.add_parser("evaluate", help=_("score trained weights on their test tasks"))
+    test.add_argument("weights", help=_("the name of shipped weights, or a .safetensors file"))
+    test.add_argument("--tasks", type=int, metavar="N", help=_("test tasks instead of the recipe's number"))
+    test.set_defaults(call=_evaluate)
+
+    commands.add_parser("weights", help=_("list the shipped weights with their cards")).set_defaults(
+        call=_weights
+    )
+
+    options = parser.parse_args(arguments)
+    try:
+        return options.call(options)
+    except KeyboardInterrupt:
+        print(_("Interrupted."), file=sys.stderr)
+        return 130
+    except (OSError, ValueError, TypeError, FloatingPointError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    print(doctor.report())
+    return 0 if all(check.ok for check in doctor.checks()) else 1
+
+
+def _train(options: argparse.Namespace) -> int:
+    recipe = Recipe.read(options.config)
+    if options.seed is not None:
+        recipe = recipe.with_seed(options.seed)
+    iterations = options.iterations or recipe.training["iterations"]
+    learner = recipe.build(compile=not options.no_compile).to(options.device)
+    checkpoint = options.output / f"{recipe.name}.checkpoint"
+    began = time.perf_counter()
+    training = recipe.trainer(learner)
+    history = run(training, iterations, checkpoint=checkpoint)
+    print(history)
+    if history.interrupted:
+        print(_("The checkpoint is {path}; the same command goes on from there.").format(path=checkpoint))
+        return 130
+    results = recipe.evaluations(learner)
+    path = weights.save(
+        options.output, recipe, learner, results, iterations=iterations, seconds=time.perf_counter() - began
+    )
+    checkpoint.unlink(missing_ok=True)
+    _print_results(results)
+    print(path)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    learner, recipe = weights.load(options.weights), weights.recipe(options.weights)
+    print(recipe.title)
+    _print_results(recipe.evaluations(learner, options.tasks))
+    return 0
+
+
+def _weights(_options: argparse.Namespace) -> int:
+    for name in weights.names():
+        card = weights.card(name)
+        print(f"{name}: {card['title']}")
+        print(
+            "    "
+            + _("{command}, {iterations} meta-iterations, seed {seed}, torch {torch}").format(
+                command=card["command"],
+                iterations=card["iterations"],
+                seed=card["recipe"]["seed"],
+                torch=card["versions"]["torch"],
+            )
+        )
+        for result in card["results"]:
+            line = _("{label}: {mean:.3f} ± {half_width:.3f} {metric} ({n_tasks} tasks)")
+            print("    " + line.format(**result))
+    return 0
+
+
+def _print_results(results) -> None:
+    width = max(len(label) for label, _result in results)
+    for label, result in results:
+        print(f"{label:<{width}}  {result}")

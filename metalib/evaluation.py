@@ -1,0 +1,138 @@
+"""How good is a learner? The mean over tasks, and how sure of it we are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from metalib.i18n import _
+from metalib.learners import Learner, task_losses
+from metalib.tasks import TaskBatch
+from metalib.tasks.batch import check_generator, check_positive
+
+
+class TaskDistribution(Protocol):
+    """Anything that draws tasks."""
+
+    def sample(self, n_tasks: int, generator: torch.Generator) -> TaskBatch: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A score for each of n test tasks.
+
+    ``mean ± half_width`` is the 95 % interval over *tasks*, 1.96 · s / √n with s the standard deviation of
+    the values: how far the mean over these n tasks may be from the mean over all tasks. It says nothing about
+    another training run (another seed).
+    """
+
+    values: Tensor
+    """``(n,)``, float64."""
+    metric: str
+    """``"accuracy"`` (a fraction in [0, 1]) or ``"loss"`` (the mean squared error, say)."""
+
+    @property
+    def n(self) -> int:
+        """The number of tasks."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        """The mean over tasks."""
+        return self.values.mean().item()
+
+    @property
+    def half_width(self) -> float:
+        """Half the 95 % interval; infinite for a single task, of which no spread can be seen."""
+        return 1.96 * self.values.std().item() / math.sqrt(self.n) if self.n > 1 else math.inf
+
+    def __str__(self) -> str:
+        if self.metric == "accuracy":
+            return _("{mean:.2f} ± {half:.2f} % accuracy ({n} tasks)").format(
+                mean=100 * self.mean, half=100 * self.half_width, n=self.n
+            )
+        return _("{mean:.3f} ± {half:.3f} {metric} ({n} tasks)").format(
+            mean=self.mean, half=self.half_width, metric=self.metric, n=self.n
+        )
+
+    __repr__ = __str__
+
+
+def evaluate(
+    learner: Learner,
+    tasks: TaskDistribution,
+    n_tasks: int,
+    generator: torch.Generator,
+    *,
+    chunk: int = 50,
+    **adapt,
+) -> Evaluation:
+    """Adapt to fresh tasks and score the query sets, without building a graph and with the learner in
+    evaluation mode.
+
+    Args:
+        n_tasks: how many test tasks.
+        generator: draws them; the same seed gives the same tasks, whatever the learner.
+        chunk: tasks held in memory at a time.
+        **adapt: goes to ``learner.adapt``: ``steps=10`` evaluates a MAML after ten inner steps.
+
+    Returns:
+        accuracies where the targets are labels, else losses, one a task.
+    """
+    check_positive(n_tasks=n_tasks, chunk=chunk)
+    check_generator(generator)
+    scores, metric = [], "accuracy"
+    was_training = learner.training
+    learner.eval()
+    try:
+        for start in range(0, n_tasks, chunk):
+            batch = on_learners_device(tasks.sample(min(chunk, n_tasks - start), generator), learner)
+            with torch.no_grad():
+                prediction = learner.predict(
+                    learner.adapt(batch.support_x, batch.support_y, **adapt), batch.query_x
+                )
+                if batch.query_y.is_floating_point():
+                    metric, score = "loss", task_losses(prediction, batch.query_y, learner.loss_fn)
+                else:
+                    score = (prediction.argmax(dim=-1) == batch.query_y).double().mean(dim=1)
+            scores.append(score.double().cpu())
+    finally:
+        learner.train(was_training)
+    return Evaluation(torch.cat(scores), metric)
+
+
+def compare(
+    first: Learner,
+    second: Learner,
+    tasks: TaskDistribution,
+    n_tasks: int,
+    generator: torch.Generator,
+    **options,
+) -> Evaluation:
+    """The paired difference ``first − second`` on the *same* tasks.
+
+    Much of the spread over tasks is that some tasks are hard for everybody. The difference of a pair does not
+    see it, so its
+    interval is narrower than those of the two means: if it excludes 0, the two learners differ on these
+        tasks.
+
+    Args:
+        first, second, tasks, n_tasks: see :func:`evaluate`, also for further options, which go to both.
+        generator: both learners see the tasks it draws from its present state.
+    """
+    check_generator(generator)
+    state = generator.get_state()
+    one = evaluate(first, tasks, n_tasks, generator, **options)
+    generator.set_state(state)
+    two = evaluate(second, tasks, n_tasks, generator, **options)
+    return Evaluation(one.values - two.values, one.metric)
+
+
+def on_learners_device(batch: TaskBatch, learner: Learner) -> TaskBatch:
+    """The batch where the learner's parameters are."""
+    parameter = next(learner.parameters(), None)
+    return batch if parameter is None else batch.to(parameter.device)

@@ -1,0 +1,96 @@
+"""Run one model with different weights for each task, all tasks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from metalib.i18n import _
+from metalib.learners.base import batch_norms
+
+# Layers that treat every number alike need no task dimension: they run as they are.
+_ELEMENTWISE = (
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Softplus,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.Identity,
+)
+
+
+def forward(model: nn.Module, fast: Mapping[str, Tensor], x: Tensor, prefix: str = "") -> Tensor:
+    """The model's output for T tasks, each with its own weights.
+
+    Args:
+        model: any module that maps a batch ``(N, ...)`` to ``(N, ...)``.
+        fast: ``{parameter name: (T, ...)}``. A parameter not named here is shared: the model's own.
+        x: ``(T, N, ...)``.
+        prefix: the part of the names in ``fast`` that leads to ``model``.
+
+    Returns:
+        ``(T, N, ...)``.
+
+    Raises:
+        RuntimeError: the model cannot be run for several tasks at once; the message says what to change.
+    """
+    if type(model) is nn.Sequential:
+        for name, layer in model.named_children():
+            x = forward(layer, fast, x, f"{prefix}{name}.")
+        return x
+    if isinstance(model, _ELEMENTWISE):
+        return model(x)
+    own = {name.removeprefix(prefix): value for name, value in fast.items() if name.startswith(prefix)}
+    # vmap can run any layer, this one too; but its bookkeeping costs more than the small matrix product
+    # itself.
+    if type(model) is nn.Linear and own.keys() == {"weight", "bias"}:
+        return torch.baddbmm(own["bias"].unsqueeze(1), x, own["weight"].mT)
+    return _vmapped(model, own, x)
+
+
+def _vmapped(model: nn.Module, own: dict[str, Tensor], x: Tensor) -> Tensor:
+    if torch.compiler.is_compiling():
+        return vmap(
+            lambda weights, inputs: functional_call(model, weights, (inputs,)), randomness="different"
+        )(own, x)
+    try:
+        return vmap(
+            lambda weights, inputs: functional_call(model, weights, (inputs,)), randomness="different"
+        )(own, x)
+    except RuntimeError as error:
+        if "vmap" not in str(error):
+            raise
+        raise RuntimeError(
+            _(
+                "{model} cannot be run for a batch of tasks at once. Write its forward without .item(), "
+                "without `if` on the value of a "
+                "tensor, and without changing a buffer in place. PyTorch says: {reason}"
+            ).format(model=type(model).__name__, reason=str(error).splitlines()[0])
+        ) from error
+
+
+def check_batchable(model: nn.Module) -> None:
+    """Refuse what would mix tasks or change the model while it adapts.
+
+    Raises:
+        TypeError: not a module.
+        ValueError: batch normalisation that tracks running statistics, or a model without parameters.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(_("model must be a torch.nn.Module, not {kind}.").format(kind=type(model).__name__))
+    if any(m.track_running_stats for m in batch_norms(model)):
+        raise ValueError(
+            _(
+                "The model's batch normalisation tracks running statistics, which the tasks of a batch "
+                "would overwrite for each other. "
+                "Make it with track_running_stats=False, or use group normalisation."
+            )
+        )
+    if not any(True for _p in model.parameters()):
+        raise ValueError(_("The model has no parameters, so there is nothing to adapt."))

@@ -1,0 +1,305 @@
+"""Learners that adapt by gradient descent: one inner loop, and the losses that tell them apart."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from metalib.i18n import _
+from metalib.learners import batched
+from metalib.learners.base import Learner, uses_batch_statistics
+from metalib.learners.losses import LossFn, task_losses
+from metalib.tasks import TaskBatch
+
+
+class FastWeights(dict[str, Tensor]):
+    """Adapted parameters, ``{parameter name: (T, ...)}``, and the support inputs they were adapted on.
+
+    A model with batch normalisation needs ``support_x`` to judge a query example by itself.
+    """
+
+    support_x: Tensor
+
+
+class GradientLearner(Learner):
+    """Adapts a model by ``steps`` steps of gradient descent on the support loss, θ′ ← θ′ − α ∇L(θ′; support),
+    from θ.
+
+    MAML, Reptile, joint training and training from scratch share this inner loop and differ in ``loss``: in
+    how the starting point θ, the model's own parameters, is trained.
+
+    Args:
+        model: any ``nn.Module`` mapping ``(N, ...)`` to ``(N, ...)``. Its batch normalisation must not track
+            statistics.
+        alpha: the inner step size α, a finite number ≥ 0. Its unit is that of a *mean* loss over the support
+            set.
+        steps: inner steps a task; 0 is the starting point itself.
+        loss_fn: see :func:`metalib.learners.task_losses`; ``None`` chooses by the kind of target.
+        adapts: ``adapts(parameter name) -> bool`` says which parameters the inner loop changes; ``None`` is
+            all of them. With only the last layer it is ANIL (Raghu et al. 2020).
+        transductive: how a model with batch normalisation sees the query set. ``True``: all query examples of
+            a task are normalised together, as in MAML's published results, so that information leaks between
+            them. ``False``: each query example alone, together with the support set (Nichol et al. 2018,
+            section 6.1). Without batch normalisation the two are the same.
+
+    Raises:
+        TypeError, ValueError: an argument outside these limits.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        alpha: float = 0.01,
+        steps: int = 1,
+        *,
+        loss_fn: LossFn | None = None,
+        adapts: Callable[[str], bool] | None = None,
+        transductive: bool = True,
+    ):
+        super().__init__()
+        batched.check_batchable(model)
+        self.model, self.alpha, self.steps = model, check_alpha(alpha), check_steps(steps)
+        self.loss_fn, self.transductive = loss_fn, transductive
+        self.adapted_names = tuple(
+            name for name, _p in model.named_parameters() if adapts is None or adapts(name)
+        )
+        if not self.adapted_names:
+            raise ValueError(
+                _("adapts refuses every parameter of the model; its names are {names}.").format(
+                    names=", ".join(name for name, _p in model.named_parameters())
+                )
+            )
+
+    # Whether the graph of the inner steps is kept, so that the meta-gradient sees how θ′ depends on θ (second
+    # order).
+    _second_order = False
+
+    def adapt(self, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> FastWeights:
+        """θ′ after ``steps`` inner steps (``None``: ``self.steps``), as ``{parameter name: (T, ...)}``.
+
+        Args:
+            support_x: ``(T, S, ...)``.
+            support_y: ``(T, S, ...)``.
+        """
+        return deque(self._descend(support_x, support_y, steps), maxlen=1).pop()
+
+    def adapt_path(self, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> list[FastWeights]:
+        """Every point of the way: ``steps + 1`` entries, the first before any step."""
+        return list(self._descend(support_x, support_y, steps))
+
+    def predict(self, adapted: Mapping[str, Tensor], query_x: Tensor) -> Tensor:
+        """The adapted model's output ``(T, Q, ...)``."""
+        if self.transductive or not uses_batch_statistics(self.model):
+            return batched.forward(self.model, adapted, query_x)
+        # One query example at a time beside its support set: T·Q small batches, of which the last output
+        # counts.
+        tasks, queries = query_x.shape[:2]
+        support = adapted.support_x.repeat_interleave(queries, dim=0)
+        alone = torch.cat([support, query_x.flatten(0, 1).unsqueeze(1)], dim=1)
+        weights = {name: value.repeat_interleave(queries, dim=0) for name, value in adapted.items()}
+        return batched.forward(self.model, weights, alone)[:, -1].unflatten(0, (tasks, queries))
+
+    @property
+    def is_transductive(self) -> bool:
+        return self.transductive and uses_batch_statistics(self.model)
+
+    def step_sizes(self) -> Mapping[str, Tensor | float]:
+        """α for each adapted parameter."""
+        return dict.fromkeys(self.adapted_names, self.alpha)
+
+    def _descend(self, support_x: Tensor, support_y: Tensor, steps: int | None) -> Iterator[FastWeights]:
+        steps = self.steps if steps is None else check_steps(steps)
+        own, alpha = dict(self.model.named_parameters()), self.step_sizes()
+        keep_graph = self._second_order and torch.is_grad_enabled()
+        fast = FastWeights(
+            {name: own[name].expand(len(support_x), *own[name].shape) for name in self.adapted_names}
+        )
+        fast.support_x = support_x
+        yield fast
+        for _step in range(steps):
+            gradient = support_gradient(self.model, fast, support_x, support_y, self.loss_fn, keep_graph)
+            fast = FastWeights({name: value - alpha[name] * gradient[name] for name, value in fast.items()})
+            fast.support_x = support_x
+            yield fast
+
+
+def support_gradient(
+    model: nn.Module,
+    fast: Mapping[str, Tensor],
+    x: Tensor,
+    y: Tensor,
+    loss_fn: LossFn | None,
+    keep_graph: bool,
+) -> dict[str, Tensor]:
+    """Each task's gradient of its own support loss, ``{parameter name: (T, ...)}``.
+
+    The tasks share no weights in ``fast``, so one gradient of the *sum* of their losses holds them all.
+    """
+
+    def total(weights: Mapping[str, Tensor]) -> Tensor:
+        return task_losses(batched.forward(model, weights, x), y, loss_fn).sum()
+
+    if torch.compiler.is_compiling():  # torch.compile follows torch.func.grad, but not autograd.grad
+        gradient = torch.func.grad(total)(dict(fast))
+        return gradient if keep_graph else {name: value.detach() for name, value in gradient.items()}
+    with torch.enable_grad():  # evaluation runs under no_grad, yet the inner loop needs gradients
+        leaves = (
+            fast if keep_graph else {name: value.detach().requires_grad_() for name, value in fast.items()}
+        )
+        gradient = torch.autograd.grad(total(leaves), list(leaves.values()), create_graph=keep_graph)
+    return dict(zip(fast, gradient, strict=True))
+
+
+class MAML(GradientLearner):
+    """Model-agnostic meta-learning: train θ so that a few inner steps from it do well on the *query* set.
+
+    ``loss(batch)`` is the mean over tasks of L(θ′; query), and its gradient goes through the inner steps
+    (Finn et al. 2017, algorithms 1 and 2): with one step it is (I − αH) ∇L(θ′; query), with H the Hessian of
+    the support loss.
+
+    Args:
+        model, alpha, steps, loss_fn, adapts, transductive: see :class:`GradientLearner`.
+        first_order: treat the inner gradient as a constant: first-order MAML. The meta-gradient is then
+            ∇L(θ′; query).
+        learn_alpha: make α a meta-parameter, one number for each entry of each adapted parameter, starting
+            from ``alpha``:
+            Meta-SGD (Li et al. 2017).
+        compile: compile the meta-loss with ``torch.compile``: a first call of half a minute, then several
+            times the speed. Where there is no C++ compiler a warning says so and it runs uncompiled.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        alpha: float = 0.01,
+        steps: int = 1,
+        first_order: bool = False,
+        *,
+        loss_fn: LossFn | None = None,
+        adapts: Callable[[str], bool] | None = None,
+        learn_alpha: bool = False,
+        transductive: bool = True,
+        compile: bool = False,
+    ):
+        super().__init__(model, alpha, steps, loss_fn=loss_fn, adapts=adapts, transductive=transductive)
+        self.first_order = first_order
+        self.alphas: nn.ParameterList | None = None
+        if learn_alpha:
+            own = dict(model.named_parameters())
+            self.alphas = nn.ParameterList(
+                torch.full_like(own[name], self.alpha) for name in self.adapted_names
+            )
+        self._losses = self._query_losses
+        if compile:
+            if compiler_found():
+                self._losses = torch.compile(self._query_losses)
+            else:
+                warnings.warn(
+                    _("compile=True needs a C++ compiler and none was found; MAML runs uncompiled."),
+                    stacklevel=2,
+                )
+
+    @property
+    def _second_order(self) -> bool:
+        return not self.first_order
+
+    def step_sizes(self) -> Mapping[str, Tensor | float]:
+        if self.alphas is None:
+            return super().step_sizes()
+        return dict(zip(self.adapted_names, self.alphas, strict=True))
+
+    def query_losses(self, batch: TaskBatch) -> Tensor:
+        return self._losses(*batch)
+
+    def _query_losses(self, support_x: Tensor, support_y: Tensor, query_x: Tensor, query_y: Tensor) -> Tensor:
+        adapted = self.adapt(support_x, support_y)
+        return task_losses(self.predict(adapted, query_x), query_y, self.loss_fn)
+
+
+class Reptile(GradientLearner):
+    """Reptile: move θ towards where plain training on each task ends (Nichol et al. 2018, algorithm 2).
+
+    There is no split in training: the inner loop runs on support and query together, and ``loss`` has the
+        gradient
+    θ − mean(θ′), so that an outer SGD step of size ε is the paper's θ ← θ + ε·mean(θ′ − θ). The *value* of
+    ``loss`` is the mean loss at θ′ on that same data, so that a training curve means something.
+    """
+
+    def loss(self, batch: TaskBatch) -> Tensor:
+        x = torch.cat([batch.support_x, batch.query_x], dim=1)
+        y = torch.cat([batch.support_y, batch.query_y], dim=1)
+        own = dict(self.model.named_parameters())
+        adapted = self.adapt(x, y)
+        half_distance = sum(
+            0.5 * (own[name] - value.detach()).square().sum() for name, value in adapted.items()
+        ) / len(x)
+        with torch.no_grad():
+            value = task_losses(self.predict(adapted, x), y, self.loss_fn).mean()
+        return value + half_distance - half_distance.detach()
+
+
+class JointTraining(GradientLearner):
+    """Joint training, then fine-tuning: θ is trained as one model for all tasks at once, without any inner
+    step.
+
+    ``loss`` is the mean loss at θ itself on support and query together; ``adapt`` fine-tunes. It is the
+    paper's "pre-training on all tasks" (Finn et al. 2017, section 5.1).
+    """
+
+    def loss(self, batch: TaskBatch) -> Tensor:
+        x = torch.cat([batch.support_x, batch.query_x], dim=1)
+        y = torch.cat([batch.support_y, batch.query_y], dim=1)
+        prediction = self.model(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return task_losses(prediction, y, self.loss_fn).mean()
+
+
+class FromScratch(GradientLearner):
+    """Training from scratch: the model as it was initialised, and nothing learned from other tasks.
+
+    It takes a copy of the model's values and has no meta-parameters; ``metalib.fit`` refuses it.
+    """
+
+    def __init__(self, model: nn.Module, alpha: float = 0.01, steps: int = 1, **options):
+        super().__init__(model, alpha, steps, **options)
+        model.requires_grad_(False)
+
+
+def check_alpha(alpha: float) -> float:
+    """α as a float.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: negative, infinite or not a number (NaN).
+    """
+    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)):
+        raise TypeError(_("alpha must be a number, not {value!r}.").format(value=alpha))
+    if not (math.isfinite(alpha) and alpha >= 0):
+        raise ValueError(_("alpha must be a finite number of at least 0, not {value}.").format(value=alpha))
+    return float(alpha)
+
+
+def check_steps(steps: int) -> int:
+    """The number of inner steps.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: negative.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int):
+        raise TypeError(_("steps must be a whole number, not {value!r}.").format(value=steps))
+    if steps < 0:
+        raise ValueError(_("steps must be at least 0, not {value}.").format(value=steps))
+    return steps
+
+
+def compiler_found() -> bool:
+    """Whether there is a C++ compiler that ``torch.compile`` could call."""
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++", "cl"]
+    return any(shutil.which(name) for name in names)

@@ -1,0 +1,141 @@
+"""Learners that compare: prototypes and distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from metalib.i18n import _
+from metalib.learners.base import Learner, uses_batch_statistics
+from metalib.learners.losses import task_losses
+from metalib.models import initialise
+from metalib.tasks import TaskBatch
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+
+def squared_euclidean(queries: Tensor, prototypes: Tensor) -> Tensor:
+    """‖q − p‖² for each pair: ``(T, Q, D)`` and ``(T, ways, D)`` give ``(T, Q, ways)``.
+
+    Computed from the differences, not from the expanded square: that cancels badly in float32 where
+        embeddings are large.
+    """
+    return (queries.unsqueeze(2) - prototypes.unsqueeze(1)).square().sum(dim=-1)
+
+
+def euclidean(queries: Tensor, prototypes: Tensor) -> Tensor:
+    """‖q − p‖, shapes as :func:`squared_euclidean`. The same nearest prototype, another loss and gradient."""
+    return torch.linalg.vector_norm(queries.unsqueeze(2) - prototypes.unsqueeze(1), dim=-1)
+
+
+def cosine(queries: Tensor, prototypes: Tensor) -> Tensor:
+    """1 − cos(q, p), shapes as :func:`squared_euclidean`. It lies in [0, 2]: train it with a temperature
+    below 1."""
+    return 1 - F.normalize(queries, dim=-1) @ F.normalize(prototypes, dim=-1).mT
+
+
+DISTANCES: dict[str, Distance] = {
+    "squared_euclidean": squared_euclidean,
+    "euclidean": euclidean,
+    "cosine": cosine,
+}
+
+
+class ProtoNet(Learner):
+    """Prototypical networks: the class of a query is that of the nearest prototype (Snell et al. 2017,
+    section 2).
+
+    A prototype is the mean embedding of a class's support examples; p(y = c | x) = softmax over c of −d(f(x),
+    p_c) / temperature.
+
+    Args:
+        encoder: any ``nn.Module`` mapping ``(N, ...)`` to embeddings ``(N, D)`` (more dimensions are
+            flattened).
+        distance: ``"squared_euclidean"`` (the paper's), ``"euclidean"``, ``"cosine"``, or a function of
+            queries ``(T, Q, D)`` and prototypes ``(T, ways, D)`` that gives ``(T, Q, ways)``.
+        temperature: a positive number that divides the distances.
+
+    Raises:
+        ValueError: an unknown distance or a temperature that is not positive.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, distance: str | Distance = "squared_euclidean", temperature: float = 1.0
+    ):
+        super().__init__()
+        if not callable(distance) and distance not in DISTANCES:
+            raise ValueError(
+                _("distance must be one of {known} or a function, not {value!r}.").format(
+                    known=", ".join(DISTANCES), value=distance
+                )
+            )
+        if not temperature > 0:
+            raise ValueError(_("temperature must be positive, not {value}.").format(value=temperature))
+        self.encoder, self.temperature = encoder, temperature
+        self.distance = distance if callable(distance) else DISTANCES[distance]
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Embeddings ``(T, N, D)`` of ``(T, N, ...)``."""
+        return self.encoder(x.flatten(0, 1)).flatten(1).unflatten(0, x.shape[:2])
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> Tensor:
+        """The prototypes ``(T, ways, D)``: the mean embedding of each label 0 … ways − 1.
+
+        Raises:
+            ValueError: a label without a support example in some task.
+        """
+        member = F.one_hot(support_y).to(support_x.dtype)  # (T, S, ways)
+        count = member.sum(dim=1).unsqueeze(-1)  # (T, ways, 1)
+        if (count == 0).any():
+            raise ValueError(
+                _(
+                    "Every class needs at least one support example; in some task a label below {ways} has "
+                    "none."
+                ).format(ways=member.shape[-1])
+            )
+        return member.mT @ self.embed(support_x) / count
+
+    def predict(self, adapted: Tensor, query_x: Tensor) -> Tensor:
+        """Logits ``(T, Q, ways)``: minus the distances to the prototypes, over the temperature."""
+        return -self.distance(self.embed(query_x), adapted) / self.temperature
+
+    @property
+    def is_transductive(self) -> bool:
+        return uses_batch_statistics(self.encoder)
+
+
+class NearestCentroid(ProtoNet):
+    """The plain-embedding baseline: an ordinary classifier over all training classes, then nearest centroid
+    in its features.
+
+    No episodes in training: a linear layer on the encoder learns to tell all ``classes`` apart, and is thrown
+        away (Chen et al.
+    2019; Tian et al. 2020). Train it on ``Episodes(..., global_labels=True)``, whose labels are the classes
+    themselves.
+
+    Args:
+        encoder, distance, temperature: see :class:`ProtoNet`.
+        features: the length D of an embedding.
+        classes: the number of training classes.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        features: int,
+        classes: int,
+        distance: str | Distance = "squared_euclidean",
+        temperature: float = 1.0,
+    ):
+        super().__init__(encoder, distance, temperature)
+        self.head = initialise(nn.Linear(features, classes))
+
+    def loss(self, batch: TaskBatch) -> Tensor:
+        x, y = (
+            torch.cat([batch.support_x, batch.query_x], dim=1),
+            torch.cat([batch.support_y, batch.query_y], dim=1),
+        )
+        return task_losses(self.head(self.embed(x)), y).mean()

@@ -1,0 +1,105 @@
+"""The two networks of the course."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from metalib.i18n import _
+
+
+def sine_net(generator: torch.Generator | None = None, width: int = 40) -> nn.Sequential:
+    """The sine network 1-40-40-1 with ReLU (Finn et al. 2017, section 5.1): ``(N, 1)`` to ``(N, 1)``.
+
+    Args:
+        generator: where the initial weights come from; ``None`` uses seed 0.
+        width: units in each hidden layer.
+    """
+    model = nn.Sequential(
+        nn.Linear(1, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
+    )
+    return initialise(model, generator)
+
+
+def conv4(
+    channels: int = 64,
+    in_channels: int = 1,
+    *,
+    norm: str | None = "batch",
+    downsample: str = "pool",
+    ways: int | None = None,
+    size: int = 28,
+    generator: torch.Generator | None = None,
+) -> nn.Sequential:
+    """Four blocks of 3 × 3 convolution, normalisation and ReLU: ``(N, in_channels, size, size)`` to ``(N,
+    D)`` or ``(N, ways)``.
+
+    The network of Vinyals et al. 2016 and Snell et al. 2017 (``downsample="pool"``), or with strides (Finn et
+    al. 2017, appendix A.1). With 28 × 28 pixels the embedding has ``D = channels``  (pool) or ``4 ·
+    channels`` (stride) numbers.
+
+    Args:
+        norm: ``"batch"`` keeps running statistics (ProtoNet, the plain classifier); ``"batch-statistics"``
+            always uses those of the batch at hand, which per-task weights need (MAML); ``"group"`` (8 groups)
+            and ``None`` look at no other example.
+        downsample: ``"pool"``, 2 × 2 max-pooling, or ``"stride"``, strided convolutions.
+        ways: adds a linear layer with so many outputs.
+        generator: where the initial weights come from; ``None`` uses seed 0.
+
+    Raises:
+        ValueError: an unknown ``norm`` or ``downsample``.
+    """
+    norms = {
+        "batch": nn.BatchNorm2d,
+        "batch-statistics": lambda c: nn.BatchNorm2d(c, track_running_stats=False),
+        "group": lambda c: nn.GroupNorm(8, c),
+        None: lambda c: nn.Identity(),
+    }
+    if norm not in norms or downsample not in ("pool", "stride"):
+        raise ValueError(
+            _(
+                "norm must be one of {norms} and downsample 'pool' or 'stride'; given: {norm!r}, "
+                "{downsample!r}."
+            ).format(norms=list(norms), norm=norm, downsample=downsample)
+        )
+    layers: list[nn.Module] = []
+    for block in range(4):
+        layers += [
+            nn.Conv2d(
+                channels if block else in_channels,
+                channels,
+                3,
+                stride=2 if downsample == "stride" else 1,
+                padding=1,
+            ),
+            norms[norm](channels),
+            nn.ReLU(),
+        ]
+        layers += [nn.MaxPool2d(2)] if downsample == "pool" else []
+        size = size // 2 if downsample == "pool" else (size + 1) // 2
+    layers.append(nn.Flatten())
+    if ways is not None:
+        layers.append(nn.Linear(channels * size * size, ways))
+    return initialise(nn.Sequential(*layers), generator)
+
+
+def initialise(model: nn.Module, generator: torch.Generator | None = None) -> nn.Module:
+    """Draw the linear and convolutional layers of a model anew from ``generator`` (``None``: seed 0); returns
+    the model.
+
+    PyTorch's own rule, weights and biases even in ±1/√fan_in, but not from the global random numbers: a model
+    is the same whatever ran before it.
+    """
+    generator = generator or torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                bound = layer.weight[0].numel() ** -0.5
+                for parameter in layer.parameters():
+                    parameter.uniform_(-bound, bound, generator=generator)
+    return model
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers a model's parameters hold."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,154 @@
+"""N-way K-shot episodes over any set of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from metalib.i18n import _
+from metalib.tasks.batch import TaskBatch, check_generator, check_positive
+
+if TYPE_CHECKING:
+    from metalib.data import ImageSet
+
+
+class Episodes:
+    """N-way K-shot classification tasks (Vinyals et al. 2016, section 2.2) over one set of images.
+
+    Each task draws ``ways`` different classes, gives them the labels 0 … ways − 1 in random order, and draws
+    ``shots + queries`` different drawings of each: no class twice in a task, no drawing in both support and
+    query.
+    Examples lie class by class: example ``i`` of the support set has label ``i // shots``.
+
+    Args:
+        images: ``(classes, drawings, C, H, W)`` of dtype uint8, or an ``ImageSet``. Kept as uint8.
+        ways: classes a task (N).
+        shots: support drawings a class (K).
+        queries: query drawings a class.
+        rotations: turn every class by 0°, 90°, 180° and 270° into four classes (Santoro et al. 2016). Class
+            ``c`` of the enlarged set is class ``c // 4`` of the images turned by ``c % 4`` quarter turns.
+        global_labels: label by class instead, 0 … classes − 1, the same in every task: ordinary
+            classification, for the plain-embedding baseline. No task can be *adapted* to with such labels.
+
+    Raises:
+        TypeError: the images are not uint8 tensors.
+        ValueError: fewer classes than ways, fewer drawings than shots + queries, or wrong dimensions.
+    """
+
+    def __init__(
+        self,
+        images: Tensor | ImageSet,
+        ways: int = 5,
+        shots: int = 1,
+        queries: int = 15,
+        rotations: bool = False,
+        global_labels: bool = False,
+    ):
+        images = getattr(images, "images", images)
+        if not isinstance(images, Tensor) or images.dtype != torch.uint8:
+            raise TypeError(
+                _("images must be a tensor of dtype torch.uint8, not {kind}.").format(
+                    kind=images.dtype if isinstance(images, Tensor) else type(images).__name__
+                )
+            )
+        if images.dim() != 5:
+            raise ValueError(
+                _(
+                    "images must have the dimensions (classes, drawings, C, H, W); the shape given is "
+                    "{shape}."
+                ).format(shape=tuple(images.shape))
+            )
+        check_positive(ways=ways, shots=shots, queries=queries)
+        classes, drawings = images.shape[0] * (4 if rotations else 1), images.shape[1]
+        if ways > classes:
+            raise ValueError(
+                _("{ways} ways need at least {ways} classes, but there are {classes}.").format(
+                    ways=ways, classes=classes
+                )
+            )
+        if shots + queries > drawings:
+            raise ValueError(
+                _(
+                    "{shots} shots + {queries} queries need {need} drawings a class, but there are "
+                    "{drawings}."
+                ).format(shots=shots, queries=queries, need=shots + queries, drawings=drawings)
+            )
+        if rotations and images.shape[-1] != images.shape[-2]:
+            raise ValueError(
+                _("Rotations need square images; these are {height} × {width}.").format(
+                    height=images.shape[-2], width=images.shape[-1]
+                )
+            )
+        self.images, self.ways, self.shots, self.queries, self.rotations = (
+            images,
+            ways,
+            shots,
+            queries,
+            rotations,
+        )
+        self.classes, self.global_labels = classes, global_labels
+
+    def sample(self, n_tasks: int, generator: torch.Generator) -> TaskBatch:
+        """Draw a batch: x is ``(T, ways·shots, C, H, W)`` float32 in [0, 1], y ``(T, ways·shots)`` int64;
+        queries alike."""
+        return self.gather(*self.draw(n_tasks, generator))
+
+    def draw(self, n_tasks: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Choose without looking at a pixel: class indices ``(T, ways)`` and drawing indices ``(T, ways,
+        shots + queries)``."""
+        check_positive(n_tasks=n_tasks)
+        check_generator(generator)
+        classes = draw_distinct((n_tasks,), self.classes, self.ways, generator)
+        drawings = draw_distinct(
+            (n_tasks, self.ways), self.images.shape[1], self.shots + self.queries, generator
+        )
+        return classes, drawings
+
+    def gather(self, classes: Tensor, drawings: Tensor) -> TaskBatch:
+        """The batch that ``draw`` chose."""
+        classes, drawings = classes.to(self.images.device), drawings.to(self.images.device)
+        base, turns = (classes // 4, classes % 4) if self.rotations else (classes, None)
+        picked = self.images[base.unsqueeze(-1), drawings]  # (T, ways, shots + queries, C, H, W), still uint8
+        if turns is not None:
+            for quarter in (1, 2, 3):  # each class on its own, never the whole task
+                chosen = turns == quarter
+                picked[chosen] = torch.rot90(picked[chosen], quarter, dims=(-2, -1))
+        picked = picked.float().div_(255)
+        labels = (
+            classes
+            if self.global_labels
+            else torch.arange(self.ways, device=picked.device).expand_as(classes)
+        )
+        support, query = picked.split((self.shots, self.queries), dim=2)
+        return TaskBatch(
+            support.flatten(1, 2),
+            labels.repeat_interleave(self.shots, dim=1),
+            query.flatten(1, 2),
+            labels.repeat_interleave(self.queries, dim=1),
+        )
+
+
+def draw_distinct(shape: tuple[int, ...], population: int, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` different numbers below ``population`` in random order, independently for each entry of
+    ``shape``.
+
+    Returns int64 ``(*shape, count)``.
+    """
+    device = generator.device
+    if count * count <= population:
+        # Few from many: draw with replacement, and draw the rows with a repeat again (less than once more on
+        # average).
+        # Nothing of size ``population`` is made for a row.
+        rows = torch.Size(shape).numel()
+        drawn = torch.randint(population, (rows, count), generator=generator, device=device)
+        while True:
+            ordered = drawn.sort(dim=1).values
+            repeated = (ordered[:, 1:] == ordered[:, :-1]).any(dim=1)
+            if not repeated.any():
+                return drawn.view(*shape, count)
+            drawn[repeated] = torch.randint(
+                population, (int(repeated.sum()), count), generator=generator, device=device
+            )
+    return torch.rand(*shape, population, generator=generator, device=device).argsort(dim=-1)[..., :count]
