@@ -66,8 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _doctor(_options: argparse.Namespace) -> int:
-    print(doctor.report())
-    return 0 if all(check.ok for check in doctor.checks()) else 1
+    found = doctor.checks()
+    print(doctor.report(found))
+    return 1 if any(check.ok is False for check in found) else 0
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -85,8 +86,13 @@ def _train(options: argparse.Namespace) -> int:
         print(_("The checkpoint is {path}; the same command goes on from there.").format(path=checkpoint))
         return 130
     results = recipe.evaluations(learner)
+    command = f"python -m metalib train --config {options.config}"
+    for name in ("iterations", "seed"):
+        if getattr(options, name) is not None:
+            command += f" --{name} {getattr(options, name)}"
+    seconds = time.perf_counter() - began
     path = weights.save(
-        options.output, recipe, learner, results, iterations=iterations, seconds=time.perf_counter() - began
+        options.output, recipe, learner, results, command=command, iterations=iterations, seconds=seconds
     )
     checkpoint.unlink(missing_ok=True)
     _print_results(results)

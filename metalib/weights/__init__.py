@@ -68,6 +68,7 @@ def save(
     learner: Learner,
     results: list[tuple[str, Evaluation]],
     *,
+    command: str,
     iterations: int,
     seconds: float,
 ) -> Path:
@@ -79,7 +80,7 @@ def save(
     content = {
         "name": made.name,
         "title": made.title,
-        "command": f"python -m metalib train --config {made.name}",
+        "command": command,
         "iterations": iterations,
         "seconds": round(seconds),
         "versions": {

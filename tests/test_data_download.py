@@ -1,0 +1,157 @@
+"""Downloads from a server on this machine: one that cuts off, one without ranges, one that is not there."""
+
+import contextlib
+import http.server
+import threading
+
+import pytest
+
+from metalib.data import download as module
+from metalib.data.download import DownloadError, download
+from metalib.paths import CacheError
+
+CONTENT = bytes(range(256)) * 2000
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `content`; `cut`: how many bytes each answer sends before the line goes dead (None: all)."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content, self.cut, self.ranges, self.status, self.asked = CONTENT, [], True, None, []
+        self.url = f"http://127.0.0.1:{self.server_port}/file.zip"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, asked = self.server, self.headers.get("Range")
+        server.asked.append(asked)
+        start = 0
+        if server.status:
+            self.send_error(server.status)
+            return
+        if asked and server.ranges:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206)
+            size = len(server.content)
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        else:
+            self.send_response(200)
+        body = server.content[start:]
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        cut = server.cut.pop(0) if server.cut else None
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body[:cut])
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    server = Server()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def fetch(server, path, **options):
+    return download(server.url, path, len(CONTENT), progress=False, timeout=5, **options)
+
+
+def test_a_download_arrives_whole(server, tmp_path):
+    path = fetch(server, tmp_path / "new" / "file.zip")
+    assert path.read_bytes() == CONTENT
+    assert [f.name for f in path.parent.iterdir()] == ["file.zip"]
+
+
+def test_a_line_that_breaks_is_taken_up_again(server, tmp_path):
+    server.cut = [100_000, 70_000]
+    assert fetch(server, tmp_path / "file.zip").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-", "bytes=170000-"]
+
+
+def test_a_server_without_ranges_begins_again(server, tmp_path):
+    server.cut, server.ranges = [100_000], False
+    assert fetch(server, tmp_path / "file.zip").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-"]
+
+
+def test_a_line_that_stays_dead_keeps_what_arrived(server, tmp_path):
+    server.cut = [100_000] + [0] * module.TRIES
+    path = tmp_path / "file.zip"
+    with pytest.raises(DownloadError, match="stopped after 100000 of 512000 bytes .* kept: run this again"):
+        fetch(server, path)
+    assert not path.exists()
+    assert (tmp_path / "file.zip.part").read_bytes() == CONTENT[:100_000]
+    assert fetch(server, path).read_bytes() == CONTENT
+    assert server.asked[-1] == "bytes=100000-"
+    assert [f.name for f in tmp_path.iterdir()] == ["file.zip"]
+
+
+def test_ctrl_c_in_the_middle_keeps_what_arrived(server, tmp_path, monkeypatch):
+    class Impatient(module.tqdm):
+        def update(self, n=1):
+            super().update(n)
+            if self.n > 200_000:
+                raise KeyboardInterrupt
+
+    path = tmp_path / "file.zip"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "tqdm", Impatient)
+        download(server.url, path, len(CONTENT), timeout=5)
+    assert not path.exists()
+    kept = (tmp_path / "file.zip.part").read_bytes()
+    assert 200_000 < len(kept) < len(CONTENT) and CONTENT.startswith(kept)
+    assert fetch(server, path).read_bytes() == CONTENT
+    assert server.asked == [None, f"bytes={len(kept)}-"]
+
+
+def test_a_part_that_was_complete_needs_no_server(tmp_path):
+    (tmp_path / "file.zip.part").write_bytes(CONTENT)
+    path = download("http://127.0.0.1:9/file.zip", tmp_path / "file.zip", len(CONTENT), progress=False)
+    assert path.read_bytes() == CONTENT
+
+
+def test_more_than_expected_is_refused(server, tmp_path):
+    server.content = CONTENT + b"!" * 200_000
+    with pytest.raises(DownloadError, match="more than the 512000 bytes expected"):
+        fetch(server, tmp_path / "file.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_offline(server, tmp_path, monkeypatch):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(DownloadError, match="is this computer online.*METALIB_DATA.*glyphs") as caught:
+        fetch(server, tmp_path / "file.zip")
+    assert server.url in str(caught.value)
+    assert not (tmp_path / "file.zip").exists()
+
+
+def test_a_missing_file_is_not_asked_for_again(server, tmp_path):
+    server.status = 404
+    with pytest.raises(DownloadError, match="the server answers 404"):
+        fetch(server, tmp_path / "file.zip")
+    assert len(server.asked) == 1
+
+
+def test_a_folder_that_cannot_be_written(server, tmp_path, monkeypatch):
+    place = tmp_path / "cache"
+    place.write_bytes(b"")
+    monkeypatch.setenv("METALIB_CACHE", str(place))
+    with pytest.raises(CacheError, match="METALIB_CACHE"):
+        fetch(server, place / "downloads" / "file.zip")
+    assert server.asked == []
+
+
+def test_progress_is_shown_from_where_it_stands(server, tmp_path, capsys):
+    (tmp_path / "file.zip.part").write_bytes(CONTENT[:256_000])
+    download(server.url, tmp_path / "file.zip", len(CONTENT), timeout=5)
+    shown = capsys.readouterr().err
+    assert "file.zip" in shown and "50%" in shown and "100%" in shown
