@@ -1,37 +1,48 @@
 """metalib: the tested helper package of the course *Learning to Learn*.
 
-    task distribution ──sample──▶ TaskBatch ──▶ learner.adapt(support) ──▶ learner.predict(query) ──▶ loss,
-    accuracy
+    task distribution ──sample──▶ TaskBatch ──▶ learner.adapt(support) ──▶ learner.predict(query) ──▶ loss
 
 Everything works on a batch of tasks at once: the first dimension of every tensor is the task.
 """
 
-from metalib import data, models
-from metalib.evaluation import Evaluation, compare, evaluate
-from metalib.history import History
-from metalib.learners import MAML, FromScratch, JointTraining, Learner, NearestCentroid, ProtoNet, Reptile
-from metalib.tasks import Episodes, SineTasks, TaskBatch
-from metalib.training import Training, fit
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Episodes",
-    "Evaluation",
-    "FromScratch",
-    "History",
-    "JointTraining",
-    "Learner",
-    "MAML",
-    "NearestCentroid",
-    "ProtoNet",
-    "Reptile",
-    "SineTasks",
-    "TaskBatch",
-    "Training",
-    "compare",
-    "data",
-    "evaluate",
-    "fit",
-    "models",
-]
+# Where each public name lives. They are imported when first used, so that `python -m metalib doctor` can
+# still say what is wrong where torch itself is missing.
+_HOME = {
+    "metalib.tasks": ("Episodes", "SineTasks", "TaskBatch"),
+    "metalib.learners": (
+        "FromScratch",
+        "JointTraining",
+        "Learner",
+        "MAML",
+        "NearestCentroid",
+        "ProtoNet",
+        "Reptile",
+    ),
+    "metalib.training": ("Training", "fit"),
+    "metalib.evaluation": ("Evaluation", "compare", "evaluate"),
+    "metalib.history": ("History",),
+}
+_MODULES = ("data", "lab", "models", "weights")
+_NAMES = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted([*_NAMES, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(import_module(_NAMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"metalib.{name}")
+    else:
+        raise AttributeError(f"module 'metalib' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -7,12 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-
-from metalib import doctor, weights
+from metalib import doctor
 from metalib.i18n import _
-from metalib.recipes import Recipe, names
-from metalib.training import run
+
+# What needs torch is imported by the commands themselves: the doctor must be able to say that torch is
+# missing.
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--config",
         required=True,
         metavar="RECIPE",
-        help=_("a recipe's name or TOML file; shipped: {names}").format(names=", ".join(names())),
+        help=_("the name of a shipped recipe, such as sine-maml, or a TOML file"),
     )
     train.add_argument(
         "--output",
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     train.add_argument("--iterations", type=int, help=_("meta-iterations instead of the recipe's"))
     train.add_argument("--seed", type=int, help=_("a seed instead of the recipe's"))
-    train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    train.add_argument("--device", help=_("cpu or cuda (default: a GPU where there is one)"))
     train.add_argument("--no-compile", action="store_true", help=_("do without torch.compile"))
     train.set_defaults(call=_train)
 
@@ -72,11 +71,18 @@ def _doctor(_options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    import torch
+
+    from metalib import weights
+    from metalib.recipes import Recipe
+    from metalib.training import run
+
     recipe = Recipe.read(options.config)
     if options.seed is not None:
         recipe = recipe.with_seed(options.seed)
     iterations = options.iterations or recipe.training["iterations"]
-    learner = recipe.build(compile=not options.no_compile).to(options.device)
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    learner = recipe.build(compile=not options.no_compile).to(device)
     checkpoint = options.output / f"{recipe.name}.checkpoint"
     began = time.perf_counter()
     training = recipe.trainer(learner)
@@ -101,6 +107,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from metalib import weights
+
     learner, recipe = weights.load(options.weights), weights.recipe(options.weights)
     print(recipe.title)
     _print_results(recipe.evaluations(learner, options.tasks))
@@ -108,6 +116,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _weights(_options: argparse.Namespace) -> int:
+    from metalib import weights
+
     for name in weights.names():
         card = weights.card(name)
         print(f"{name}: {card['title']}")

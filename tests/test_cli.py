@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import safetensors.torch
@@ -50,7 +52,7 @@ def train(small, tmp_path, *more):
     return main(["train", "--config", str(small), "--output", str(tmp_path / "out"), "--no-compile", *more])
 
 
-# --- recipes --------------------------------------------------------------------------------------------------
+# --- recipes ---
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -97,7 +99,7 @@ def test_an_unknown_recipe_lists_the_known_ones(capsys):
     assert "sine-maml" in capsys.readouterr().err
 
 
-# --- train, evaluate, weights ---------------------------------------------------------------------------------
+# --- train, evaluate, weights ---
 
 
 def test_train_writes_weights_and_a_card_that_evaluate_confirms(small, tmp_path, capsys):
@@ -105,9 +107,15 @@ def test_train_writes_weights_and_a_card_that_evaluate_confirms(small, tmp_path,
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == ["small.json", "small.safetensors"]
     card = json.loads((out / "small.json").read_text(encoding="utf-8"))
-    assert card["recipe"]["seed"] == 3 and card["iterations"] == 6 and card["parameters"] == 8 + 8 + 64 + 8 + 8 + 1
+    assert (
+        card["recipe"]["seed"] == 3
+        and card["iterations"] == 6
+        and card["parameters"] == 8 + 8 + 64 + 8 + 8 + 1
+    )
     assert card["command"] == f"python -m metalib train --config {small}"
-    measured = dict(weights.recipe(out / "small.safetensors").evaluations(weights.load(out / "small.safetensors")))
+    measured = dict(
+        weights.recipe(out / "small.safetensors").evaluations(weights.load(out / "small.safetensors"))
+    )
     assert card["results"][0]["mean"] == pytest.approx(measured["one"].mean, rel=1e-4)
     capsys.readouterr()
     assert main(["evaluate", str(out / "small.safetensors"), "--tasks", "7"]) == 0
@@ -123,7 +131,9 @@ def test_the_card_tells_of_options_that_were_not_the_recipes(small, tmp_path):
 
 def test_the_same_recipe_gives_the_same_bytes(small, tmp_path):
     for folder in ("a", "b"):
-        assert main(["train", "--config", str(small), "--output", str(tmp_path / folder), "--no-compile"]) == 0
+        assert (
+            main(["train", "--config", str(small), "--output", str(tmp_path / folder), "--no-compile"]) == 0
+        )
     one, two = ((tmp_path / folder / "small.safetensors").read_bytes() for folder in "ab")
     assert one == two
 
@@ -156,6 +166,15 @@ def test_doctor_reports(capsys):
     assert "OK" in capsys.readouterr().out
 
 
+def test_doctor_can_speak_where_torch_is_missing():
+    """The one thing that a broken installation must still be able to do."""
+    program = (
+        "import sys; sys.modules['torch'] = None; from metalib.cli import main; sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 1 and "FAIL" in done.stdout and not done.stderr
+
+
 def test_weights_lists_every_card(capsys):
     assert main(["weights"]) == 0
     said = capsys.readouterr().out
@@ -178,12 +197,13 @@ def test_unknown_weights_list_the_known_ones():
         weights.load("nonsense")
 
 
-# --- the shipped files ----------------------------------------------------------------------------------------
+# --- the shipped files ---
 
 
 @pytest.mark.parametrize("name", weights.names())
 def test_shipped_weights_are_what_their_cards_say(name):
-    """Every card is measured again, on its own test tasks; the recipe in the card is the recipe that ships."""
+    """Every card is measured again, on its own test tasks; the recipe in the card is the recipe that
+    ships."""
     recipe, card = Recipe.read(name), weights.card(name)
     assert weights.recipe(name) == recipe and card["iterations"] == recipe.training["iterations"]
     assert card["command"] == f"python -m metalib train --config {name}"

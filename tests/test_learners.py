@@ -54,7 +54,6 @@ def test_every_learner_keeps_the_protocol(name):
 
 
 # --- transduction
-# -----------------------------------------------------------------------------------------------------------
 
 
 def depends_on_other_queries(learner, batch):
@@ -110,7 +109,6 @@ def test_adapting_leaves_the_buffers_alone():
 
 
 # --- metric learners
-# --------------------------------------------------------------------------------------------------------
 
 
 def distance_by_hand(kind, q, p):
@@ -184,8 +182,7 @@ def test_nearest_centroid_learns_to_tell_all_classes_apart():
     assert learner.loss(tasks.sample(4, g)).item() < 0.2 * before
 
 
-# --- losses -------------------------------------------------------------------------------------------------
-# ----------------
+# --- losses ---
 
 
 def test_task_losses_by_hand():
@@ -214,7 +211,6 @@ def test_shapes_that_broadcast_by_accident_are_refused(prediction, target):
 
 
 # --- sentences for bad input
-# ------------------------------------------------------------------------------------------------
 
 
 class Branching(nn.Module):
@@ -270,8 +266,7 @@ def test_an_ordinary_shape_error_stays_what_it_is():
     assert "cannot be run for a batch of tasks" not in str(caught.value)
 
 
-# --- compile ------------------------------------------------------------------------------------------------
-# ----------------
+# --- compile ---
 
 
 def test_without_a_compiler_it_says_so_and_works(monkeypatch):
@@ -300,8 +295,7 @@ def test_compiled_equals_uncompiled(options):
         assert torch.allclose(plain, fast, atol=1e-6)
 
 
-# --- models -------------------------------------------------------------------------------------------------
-# ----------------
+# --- models ---
 
 
 def test_models_are_the_published_ones_and_always_the_same():

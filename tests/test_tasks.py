@@ -28,8 +28,7 @@ def identity(x):
     return (x[..., 0, 0, 0] * 255).round().long(), (x[..., 1, 0, 0] * 255).round().long()
 
 
-# --- TaskBatch ----------------------------------------------------------------------------------------------
-# ----------------
+# --- TaskBatch ---
 
 
 def test_batch_iterates_slices_and_moves():
@@ -64,8 +63,7 @@ def test_batch_refuses_what_does_not_fit(change, error, words):
         TaskBatch(**{**parts, **change})
 
 
-# --- sine waves ---------------------------------------------------------------------------------------------
-# ----------------
+# --- sine waves ---
 
 
 def test_sine_points_lie_on_one_wave_a_task():
@@ -122,8 +120,7 @@ def test_sine_refuses_bad_input(make, error, words):
         make()
 
 
-# --- episodes -----------------------------------------------------------------------------------------------
-# ----------------
+# --- episodes ---
 
 
 @settings(max_examples=60, deadline=None)

@@ -196,8 +196,7 @@ def test_bad_input_gets_one_sentence(run, error, words):
         run()
 
 
-# --- history ------------------------------------------------------------------------------------------------
-# ----------------
+# --- history ---
 
 
 def test_smoothing_by_hand():
@@ -218,8 +217,7 @@ def test_history_plots_itself_with_and_without_validation():
     assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx(smooth(history.loss))
 
 
-# --- evaluation ---------------------------------------------------------------------------------------------
-# ----------------
+# --- evaluation ---
 
 
 def test_interval_by_hand():

@@ -1,0 +1,33 @@
+# Thin on purpose: tools/install.py knows how to set up, pytest knows the tests. `make` alone prints the targets.
+PYTHON ?= python3
+LAB_ARGS ?=
+TEST_ARGS ?=
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON := .venv/Scripts/python
+else
+VENV_PYTHON := .venv/bin/python
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install lab test check chapters clean
+
+help:      ## print this list
+	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
+
+install:   ## set up .venv with the exact versions (GPU=1: with CUDA); the targets below do it themselves
+	@$(PYTHON) tools/install.py
+
+lab:       install  ## open the course in JupyterLab (LAB_ARGS="--no-browser" and so on)
+	$(VENV_PYTHON) -m jupyterlab chapters/00_start_here.ipynb $(LAB_ARGS)
+
+test:      install  ## run everything that proves the course, a real browser included
+	$(VENV_PYTHON) -m pytest -q --durations=10 $(TEST_ARGS)
+
+check:     install  ## run the quick part of the tests: no browser, no notebooks
+	$(VENV_PYTHON) -m pytest -q -m "not browser and not chapters and not slow" $(TEST_ARGS)
+
+chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
+	$(VENV_PYTHON) tools/chapters.py
+
+clean:     ## remove .venv and what the tools left behind (never a chapter, never your progress)
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,299 @@
+"""An exercise: what to do, a stub to start from, hints, a solution, and a check that knows typical mistakes.
+
+    def probe(inner_step):
+        generator = torch.Generator().manual_seed(0)
+        return inner_step(torch.randn(3, generator=generator), torch.randn(3, generator=generator), 0.1)
+
+    Exercise(
+        id="03/inner-step", title="The inner step", difficulty=1, minutes=10, name="inner_step",
+        statement="Write $\\theta' = \\theta - \\alpha \\nabla L$ …",  # Markdown, LaTeX between dollars
+        stub="def inner_step(theta, gradient, alpha):\n    return ...",
+        solution="def inner_step(theta, gradient, alpha):\n    return theta - alpha * gradient",
+        hints=("Which direction is downhill?", "The gradient points *up*: subtract."),
+        probe=probe,
+        wrong=(Wrong("theta - alpha", "theta + alpha", "You went uphill: …"), …),
+    )
+
+One mechanism checks every exercise. `probe(answer)` calls the answer on inputs that it makes afresh each
+time. It is run on the learner's answer, on the solution and, when those two differ, on every wrong answer.
+So the learner's function is only ever compared with functions built here from text, never with itself.
+"""
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from IPython.display import display
+
+from metalib.exercises import progress
+from metalib.exercises.compare import difference, kind
+from metalib.exercises.running import Raised, Returned, build, has_ellipsis, run, same_code
+from metalib.i18n import _
+
+MARKS = {"passed": "✓", "not attempted": "○", "rejected": "✗"}
+
+
+@dataclass(frozen=True)
+class Note:
+    """A text for the learner: Markdown in a notebook, plain text elsewhere."""
+
+    markdown: str
+
+    def __repr__(self) -> str:
+        return re.sub(r"^```.*\n?|\*\*", "", self.markdown, flags=re.MULTILINE).strip()
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A typical mistake: the solution with `old` replaced by `new` (or `code`, a whole other answer).
+
+    `old` must occur exactly once in the solution. The message says what was done, and why it is not right.
+    """
+
+    old: str = ""
+    new: str = ""
+    message: str = ""
+    code: str | None = None
+
+    def source(self, solution: str) -> str:
+        """The whole text of the wrong answer."""
+        return self.code if self.code is not None else solution.replace(self.old, self.new)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `check` found: `status` is "passed", "not attempted" or "rejected"; `message` says why."""
+
+    status: str
+    message: str
+    wrong: Wrong | None = field(default=None, repr=False)  # the typical mistake that was recognised
+
+    def __repr__(self) -> str:
+        return f"{MARKS[self.status]} {self._heading()} {self.message}"
+
+    def _repr_markdown_(self) -> str:
+        quoted = self.message.replace("\n", "\n> ")
+        return f"> {MARKS[self.status]} **{self._heading()}** {quoted}"
+
+    def _heading(self) -> str:
+        headings = {
+            "passed": _("Passed."),
+            "not attempted": _("Not attempted yet."),
+            "rejected": _("Not yet."),
+        }
+        return headings[self.status]
+
+
+class Exercise:
+    """One exercise. `Exercise(...)` refuses plain mistakes; the tests run `validation.validate` too.
+
+    id          "chapter/name", e.g. "03/inner-step"
+    name        the function or variable that stub, solution and wrong answers define
+    statement   Markdown;  difficulty 1 to 3;  minutes: a fair guess for a learner
+    stub        what the learner starts from; `...` (Ellipsis) stands where something is missing
+    solution    a right answer, as one would like to read it
+    hints       from a nudge to nearly the answer
+    wrong       `Wrong`s, each with its own message
+    probe       probe(answer) -> what is compared: tensors, numbers, text, or tuples, lists, dicts of them; a
+                dict's keys name its items in messages. It makes its own inputs at every call, seeded by an
+                explicit torch.Generator. Left out: the answer itself is compared (`largest_alpha = 0.2`)
+    context     names that stub, solution and wrong answers may use, e.g. {"torch": torch}; the notebook must
+                have the same names
+    passed      what to say when it is right
+    rtol, atol  |got − expected| ≤ atol + rtol·|expected| passes
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        title: str,
+        statement: str,
+        difficulty: int,
+        minutes: int,
+        name: str,
+        stub: str,
+        solution: str,
+        hints: tuple[str, ...],
+        wrong: tuple[Wrong, ...],
+        probe: Callable[[Any], Any] | None = None,
+        context: dict[str, Any] | None = None,
+        passed: str = "",
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+    ):
+        self.id, self.title, self.statement, self.name = id, title, statement, name
+        self.difficulty, self.minutes = difficulty, minutes
+        self.stub, self.solution_text = stub, solution
+        self.hints, self.wrong, self.probe = hints, wrong, probe
+        self.context, self.passed = dict(context or {}), passed
+        self.rtol, self.atol = rtol, atol
+        self._hints_shown = 0
+        self._references: dict[str, Returned | Raised] = {}
+        self._refuse_plain_mistakes()
+
+    # What the learner calls
+
+    def check(self, answer: Any) -> Outcome:
+        """Compare `answer` with the solution; keep progress. Returns an Outcome, which a notebook shows."""
+        outcome = self.judge(answer)
+        if outcome.status == "passed":
+            progress.record(self.id, attempted=True, passed=True)
+        elif outcome.status == "rejected":
+            progress.record(self.id, attempted=True)
+        return outcome
+
+    def hint(self) -> None:
+        """Show one more hint at every call."""
+        self._hints_shown = min(self._hints_shown + 1, len(self.hints))
+        progress.record(self.id, hints=self._hints_shown)
+        lines = [
+            _("**Hint {n} of {total}.** {hint}").format(n=n, total=len(self.hints), hint=hint)
+            for n, hint in enumerate(self.hints[: self._hints_shown], 1)
+        ]
+        if self._hints_shown == len(self.hints):
+            lines.append(_("That was the last hint. What comes next is `exercise.solution()`."))
+        display(Note("\n\n".join(lines)))
+
+    def solution(self) -> None:
+        """Show a solution. An exercise passed after that is still passed; the board shows the difference."""
+        if not progress.entry(self.id).get("passed"):
+            progress.record(self.id, solution=True)
+        display(Note(_("**One solution:**") + f"\n\n```python\n{self.solution_text.strip()}\n```"))
+
+    def __repr__(self) -> str:
+        return f"Exercise({self.id!r}, {self.title!r})"
+
+    def _repr_markdown_(self) -> str:
+        effort = _("Difficulty {n} of 3 {dots} · about {minutes} minutes").format(
+            n=self.difficulty, dots="●" * self.difficulty + "○" * (3 - self.difficulty), minutes=self.minutes
+        )
+        heading = _("### Exercise: {title}").format(title=self.title)
+        return f"{heading}\n\n*{effort}*\n\n{self.statement.strip()}"
+
+    # How an answer is judged
+
+    def judge(self, answer: Any) -> Outcome:
+        """What `check` says, without keeping it."""
+        untouched = Outcome("not attempted", _("Replace the `...` and run the two cells again."))
+        if answer is Ellipsis or same_code(answer, self.build(self.stub)):
+            return untouched
+        solution = self.build(self.solution_text)
+        if callable(solution) and not callable(answer):
+            return Outcome(
+                "rejected",
+                _("`{name}` is to be a function; what you gave to `check` is {got}.").format(
+                    name=self.name, got=kind(answer)
+                ),
+            )
+        expected, got = self._reference(self.solution_text), self.run(answer)
+        if isinstance(expected, Raised):
+            raise RuntimeError(f"Exercise {self.id!r}: its own solution fails.") from expected.error
+        if isinstance(got, Returned) and has_ellipsis(got.value):
+            return untouched
+        if isinstance(got, Raised) and got.met_ellipsis:
+            return Outcome(
+                "not attempted",
+                _("There is still a `...` to replace. {where}").format(where=_pointer(got)).strip(),
+            )
+        if self.same(expected, got):
+            return Outcome("passed", self.passed or _("Your answer gives what the solution gives."))
+        for wrong in self.wrong:
+            if self.same(self._reference(wrong.source(self.solution_text)), got):
+                return Outcome("rejected", wrong.message, wrong)
+        return Outcome("rejected", self._explain(expected, got, callable(solution)))
+
+    def build(self, source: str) -> Any:
+        """What `source` (stub, solution or a wrong answer) defines under this exercise's name."""
+        return build(source, self.name, self.context, f"exercise {self.id}")
+
+    def run(self, answer: Any) -> Returned | Raised:
+        """The probe's result on `answer`."""
+        return run(self.probe or (lambda value: value), answer)
+
+    def _reference(self, source: str) -> Returned | Raised:
+        """The probe's result on what `source` defines; the same at every check, so run only once."""
+        if source not in self._references:
+            self._references[source] = self.run(self.build(source))
+        return self._references[source]
+
+    def same(self, a: Returned | Raised, b: Returned | Raised) -> bool:
+        """Whether two answers did the same: equal results, or the same exception."""
+        if isinstance(a, Raised) or isinstance(b, Raised):
+            return isinstance(a, Raised) and isinstance(b, Raised) and a.reason == b.reason
+        return difference(a.value, b.value, rtol=self.rtol, atol=self.atol) is None
+
+    def _explain(self, expected: Returned, got: Returned | Raised, is_function: bool) -> str:
+        if isinstance(got, Raised) and got.line is not None:
+            return _("`{name}` stopped with `{reason}`. {where}").format(
+                name=self.name, reason=got.reason.replace("`", "'"), where=_pointer(got)
+            )
+        if isinstance(got, Raised):
+            return _("The check could not use `{name}`: `{reason}`").format(
+                name=self.name, reason=got.reason.replace("`", "'")
+            )
+        sentence = difference(expected.value, got.value, rtol=self.rtol, atol=self.atol, reveal=is_function)
+        hint = " " + _("Is a `return` missing?") if is_function and sentence.endswith(" None.") else ""
+        return f"`{self.name}`: {sentence}{hint}"
+
+    def _refuse_plain_mistakes(self) -> None:
+        def refuse(reason: str):
+            raise ValueError(f"Exercise {self.id!r}: {reason}.")
+
+        if not re.fullmatch(r"\d\d/[a-z0-9]+(-[a-z0-9]+)*", self.id):
+            refuse("the id must look like '03/inner-step'")
+        if not self.title.strip() or not self.statement.strip():
+            refuse("title and statement must not be empty")
+        if self.difficulty not in (1, 2, 3) or not self.minutes > 0:
+            refuse(
+                f"difficulty must be 1, 2 or 3 and minutes positive, not {self.difficulty} and {self.minutes}"
+            )
+        if isinstance(self.hints, str) or not self.hints or not all(hint.strip() for hint in self.hints):
+            refuse("hints must be a tuple of at least one text")
+        if not self.wrong:
+            refuse("give wrong answers that the check must recognise")
+        for wrong in self.wrong:
+            if not wrong.message.strip():
+                refuse(f"the wrong answer {wrong.new or wrong.code!r} has no message")
+            count = self.solution_text.count(wrong.old) if wrong.old else 0
+            if wrong.code is None and count != 1:
+                refuse(f"{wrong.old!r} must occur exactly once in the solution, not {count} times")
+        if len({wrong.message for wrong in self.wrong}) < len(self.wrong):
+            refuse("every wrong answer needs its own message")
+        texts = {"stub": self.stub, "solution": self.solution_text}
+        texts |= {f"wrong answer {n}": w.source(self.solution_text) for n, w in enumerate(self.wrong, 1)}
+        seen: dict[str, str] = {}
+        for what, text in texts.items():
+            try:
+                tree = ast.parse(text)
+            except SyntaxError as error:
+                raise ValueError(f"Exercise {self.id!r}: the {what} is not Python ({error}).") from error
+            if self.name not in _defined(tree):
+                refuse(f"the {what} does not define {self.name!r}")
+            other = seen.setdefault(ast.dump(tree), what)
+            if other != what:
+                refuse(f"{other} and {what} are the same code")
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {
+                part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)
+            }
+    return names
+
+
+def _pointer(raised: Raised) -> str:
+    if raised.line is None:
+        return ""
+    return _("See line {line}: `{text}`").format(line=raised.line, text=raised.text[:100])

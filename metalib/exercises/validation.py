@@ -1,0 +1,77 @@
+"""What an exercise's author must have got right, proven by running it: called by the tests."""
+
+import inspect
+from typing import Any
+
+import torch
+
+from metalib.exercises.exercise import Exercise
+from metalib.exercises.running import Raised, has_ellipsis
+
+FEWEST_WRONG_ANSWERS = 3
+
+
+def validate(exercise: Exercise) -> None:
+    """Run solution, stub and wrong answers. Raises ValueError at the first authoring mistake."""
+
+    def refuse(reason: str):
+        raise ValueError(f"Exercise {exercise.id!r}: {reason}.")
+
+    solution = exercise.build(exercise.solution_text)
+    expected = exercise.run(solution)
+    if isinstance(expected, Raised):
+        refuse(f"the solution stops with {expected.reason}")
+    if has_ellipsis(expected.value) or expected.value is None:
+        refuse("the probe returns nothing that could be compared")
+    if not exercise.same(expected, exercise.run(solution)):
+        refuse("the probe gives another result the second time: seed its inputs")
+    _spoil_inputs(exercise, solution)
+    if not exercise.same(expected, exercise.run(solution)):
+        refuse(
+            "an answer that changes its inputs changes the reference too: make the inputs inside the probe"
+        )
+    if exercise.judge(solution).status != "passed":
+        refuse("the solution does not pass")
+
+    stub = exercise.build(exercise.stub)
+    if exercise.judge(stub).status != "not attempted":
+        refuse("the untouched stub is not recognised: let it return, or be, `...`")
+    if callable(stub) and inspect.signature(stub) != inspect.signature(solution):
+        refuse("stub and solution have different signatures")
+    if callable(stub) and exercise.judge(lambda *args, **kwargs: None).status != "rejected":
+        refuse("a function that returns nothing is not rejected")
+
+    if len(exercise.wrong) < FEWEST_WRONG_ANSWERS:
+        refuse(f"give at least {FEWEST_WRONG_ANSWERS} wrong answers, not {len(exercise.wrong)}")
+    results: list[tuple[str, Any]] = [("the solution", expected)]
+    for number, wrong in enumerate(exercise.wrong, 1):
+        name = f"wrong answer {number} ({wrong.message[:40]!r}…)"
+        answer = exercise.build(wrong.source(exercise.solution_text))
+        result = exercise.run(answer)
+        for other_name, other in results:
+            if exercise.same(other, result):
+                refuse(f"the probe cannot tell {name} from {other_name}")
+        results.append((name, result))
+        outcome = exercise.judge(answer)
+        if outcome.status != "rejected" or outcome.wrong is not wrong:
+            refuse(f"{name} gets another answer: {outcome!r}")
+
+
+def _spoil_inputs(exercise: Exercise, solution: Any) -> None:
+    """Run the probe with an answer that overwrites every tensor it is given."""
+
+    def spoil(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            with torch.no_grad():
+                value.fill_(77)
+        elif isinstance(value, dict | tuple | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                spoil(item)
+
+    def vandal(*args, **kwargs):
+        result = solution(*args, **kwargs)
+        spoil(args)
+        spoil(kwargs)
+        return result
+
+    exercise.run(vandal if callable(solution) else solution)

@@ -1,0 +1,142 @@
+"""One look for all figures: colours, line styles and sizes.
+
+Colours are Okabe and Ito's palette, which stays distinct for colour-blind eyes; line styles and markers
+differ as well, so nothing is told by colour alone. Font sizes are for the last row of a lecture hall: a
+figure is drawn 1000 pixels wide at 100 dots an inch, and no text is smaller than 12 points.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from metalib.i18n import _
+
+# Okabe & Ito, "Color Universal Design", 2008.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#e69f00", "#56b4e9", "#009e73"
+YELLOW, BLUE, VERMILION, PURPLE = "#f0e442", "#0072b2", "#d55e00", "#cc79a7"
+DARK_GREEN = "#00694d"  # GREEN for text, which needs more contrast than lines
+GREY, LIGHT_GREY = "#767676", "#d9d9d9"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+# What each part of a task looks like, in every chapter.
+TARGET = {"color": BLACK, "linestyle": (0, (2, 1.4)), "linewidth": 2.0}
+BEFORE = {"color": GREY, "linestyle": "--", "linewidth": 2.2}
+AFTER = {"color": BLUE, "linestyle": "-", "linewidth": 3.2}
+SUPPORT = {
+    "color": VERMILION,
+    "marker": "o",
+    "markersize": 10,
+    "linestyle": "none",
+    "markeredgecolor": "white",
+    "markeredgewidth": 1.0,
+}
+QUERY = {
+    "color": GREEN,
+    "marker": "s",
+    "markersize": 7,
+    "linestyle": "none",
+    "markerfacecolor": "white",
+    "markeredgecolor": GREEN,
+    "markeredgewidth": 1.8,
+}
+STEPS = LinearSegmentedColormap.from_list(
+    "steps", ["#c6dff0", "#7db6dc", BLUE]
+)  # light to dark: early to late
+
+WIDTH, DPI = 1000, 100  # pixels of a full-width picture, and its dots an inch
+SMALL, TEXT, TITLE = 12, 13, 14  # points
+
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": TEXT,
+    "axes.titlesize": TITLE,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": TEXT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#444444",
+    "axes.linewidth": 1.0,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.unicode_minus": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "lines.linewidth": 2.4,
+    "lines.markersize": 8,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+def style():
+    """A context in which new axes and text have the course's look: `with look.style(): ...`.
+
+    Nothing outside the `with` changes.
+    """
+    return matplotlib.rc_context(_STYLE)
+
+
+class CourseFigure(Figure):
+    """A matplotlib figure in the course's look that displays itself, with `alt` as its text alternative.
+
+    It belongs to no pyplot state: no backend is chosen, and nothing has to be closed.
+    """
+
+    alt = ""
+
+    def add_subplot(self, *args, **kwargs) -> Axes:
+        with style():
+            return super().add_subplot(*args, **kwargs)
+
+    def draw(self, renderer) -> None:
+        with style():  # ticks are made when they are first drawn
+            super().draw(renderer)
+
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        width, height = (int(pixels) for pixels in self.bbox.size)
+        picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+        words = self.alt or _("A figure with {n} axes.").format(n=len(self.axes))
+        return (
+            {"image/png": picture, "text/plain": words},
+            {"image/png": {"width": width, "height": height, "alt": words}},
+        )
+
+
+def figure(width: float = 8.0, height: float = 4.0, alt: str = "") -> CourseFigure:
+    """An empty figure for a chapter's own plots, in inches, with the text alternative `alt`."""
+    made = CourseFigure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(made)
+    made.alt = alt
+    return made
+
+
+def legend(axes: Axes, **options: object) -> None:
+    """A frameless legend above the axes, in one row, where no curve can hide behind it."""
+    place = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0.0, 1.0),
+        "ncols": 6,
+        "borderaxespad": 0.2,
+        "handlelength": 1.8,
+        "columnspacing": 1.2,
+        "handletextpad": 0.5,
+    }
+    with style():
+        axes.legend(**{**place, **options})

@@ -1,0 +1,169 @@
+"""Painters: from a result to a picture, in full or fast.
+
+A laboratory draws the same axes again and again, and only a few lines move. `Picture.png` therefore draws
+what stands still once, keeps its pixels, and for each result puts them back and draws only what moves on top.
+`Picture.draw` draws everything; a test compares the two pixel for pixel.
+"""
+
+from __future__ import annotations
+
+import copy
+import struct
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from metalib.lab import look
+
+MOVING = 10  # zorder of what moves: above all that stands still
+
+
+class Picture:
+    """A painter. A subclass says what stands still, what moves, and what it shows in words.
+
+        class Dots(Picture):
+            width, height = 600, 400                  # pixels at 100 dots an inch
+            def build(self, figure):                  # once: axes, labels, limits, legends
+                axes = figure.subplots()
+                self.dots, = axes.plot([], [], "o")
+                return [self.dots]                    # what moves
+            def update(self, result):                 # for every result: new data
+                self.dots.set_data(*result)
+            def describe(self, result):               # the text alternative
+                return f"{len(result[0])} dots"
+
+    What moves lies above what stands still (`png` gives it `MOVING` as its zorder where it has less). When
+    `update` has to change something that stands still, it calls `self.redraw()`.
+    """
+
+    width = look.WIDTH
+    height = 420
+
+    def __init__(self) -> None:
+        self._resolution = 1.0
+        self._figure: Figure | None = None
+        self._moving: list[Artist] = []
+        self._background: Any = None
+
+    def build(self, figure: Figure) -> Iterable[Artist]:
+        """Put the axes and all artists on an empty figure; return the artists that `update` changes."""
+        raise NotImplementedError
+
+    def update(self, result: Any) -> None:
+        """Give the moving artists the data of `result`."""
+        raise NotImplementedError
+
+    def describe(self, result: Any) -> str:
+        """The text alternative: what a reader who cannot see the picture needs to know, figures included."""
+        raise NotImplementedError
+
+    def remark(self, result: Any) -> str:
+        """A sentence to show below the picture, or ""."""
+        return ""
+
+    def redraw(self) -> None:
+        """Draw everything next time: something that stands still has changed."""
+        self._background = None
+
+    @property
+    def resolution(self) -> float:
+        """Pixels drawn for each of `width` and `height`: 1, or up to 2 for fine screens."""
+        return self._resolution
+
+    @resolution.setter
+    def resolution(self, value: float) -> None:
+        self._resolution = min(2.0, max(1.0, float(value)))
+        if self._figure is not None:
+            self._figure.dpi = look.DPI * self._resolution
+        self.redraw()
+
+    def draw(self, result: Any) -> Figure:
+        """The whole picture as a fresh figure of its own, drawn the plain way."""
+        twin = copy.copy(self)  # `build` keeps its artists on the painter: the twin's are not ours
+        with look.style():
+            twin._start(animated=False)
+            twin.update(result)
+            twin._figure.canvas.draw()
+        return twin._figure
+
+    def pixels(self, result: Any) -> np.ndarray:
+        """The picture as uint8 (height, width, 4), by the fast road; valid until the next call."""
+        if self._figure is None:
+            with look.style():
+                self._start(animated=True)
+        self.update(result)
+        canvas = self._figure.canvas
+        if self._background is None:
+            with look.style():
+                canvas.draw()
+            self._background = canvas.copy_from_bbox(self._figure.bbox)
+        canvas.restore_region(self._background)
+        renderer = canvas.get_renderer()
+        for artist in self._moving:
+            artist.draw(renderer)
+        return np.asarray(canvas.buffer_rgba())
+
+    def png(self, result: Any) -> bytes:
+        """The picture as a PNG file, by the fast road."""
+        return encode_png(self.pixels(result))
+
+    def to_data(self, axes: Axes, x: float, y: float) -> tuple[float, float] | None:
+        """Data coordinates of a point of the picture (0..1 from left and top), or None outside the axes."""
+        width, height = axes.figure.bbox.size
+        point = (x * width, (1 - y) * height)
+        if not axes.bbox.contains(*point):
+            return None
+        horizontal, vertical = axes.transData.inverted().transform(point)
+        return float(horizontal), float(vertical)
+
+    def _start(self, animated: bool) -> None:
+        size = (self.width / look.DPI, self.height / look.DPI)
+        self._figure = Figure(figsize=size, dpi=look.DPI * self._resolution)
+        FigureCanvasAgg(self._figure)
+        moving = list(self.build(self._figure))
+        for artist in moving:
+            artist.set_zorder(max(MOVING, artist.get_zorder()))
+            artist.set_animated(animated)
+        # In the order of a full draw: axes by axes, from low to high, and what was made first first.
+        made = [artist for axes in self._figure.axes for artist in (axes, *axes.get_children())]
+        made += self._figure.get_children()
+        axes_of = {axes: number for number, axes in enumerate(self._figure.axes)}
+        self._moving = sorted(
+            moving,
+            key=lambda artist: (
+                axes_of.get(artist.axes, len(axes_of)),
+                artist.get_zorder(),
+                made.index(artist),
+            ),
+        )
+        self.redraw()
+
+
+def encode_png(rgba: np.ndarray) -> bytes:
+    """An opaque picture, uint8 (height, width, 4), as a lossless 24-bit PNG file.
+
+    Three times as fast as Pillow's own encoder on our figures, and no larger: every row is stored as its
+    difference from the row above ("up", PNG specification, section 9.2), which leaves long runs of zeros in a
+    drawing of lines on white, and zlib is asked for runs only.
+    """
+    height, width = rgba.shape[:2]
+    rgb = np.frombuffer(Image.fromarray(rgba).convert("RGB").tobytes(), np.uint8).reshape(height, 3 * width)
+    rows = np.empty((height, 1 + 3 * width), np.uint8)
+    rows[:, 0] = 2  # the filter's number, in front of each row
+    rows[0, 1:] = rgb[0]
+    np.subtract(rgb[1:], rgb[:-1], out=rows[1:, 1:])
+    packer = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
+    data = packer.compress(rows) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, red-green-blue, not interlaced
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,278 @@
+// A picture that can be touched: see surface.py for what it promises.
+
+const KEYS = new Set([
+  "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",
+  "Enter", " ", "Escape", "Delete", "Backspace", "+", "-",
+]);
+const RESOLUTIONS = [1, 1.5, 2];
+
+function element(tag, className, parent) {
+  const node = document.createElement(tag);
+  node.className = className;
+  parent?.append(node);
+  return node;
+}
+
+// Pictures: the next one is decoded before it takes the place of the last, so nothing flickers. One is decoded
+// at a time and only the newest of those that wait is shown.
+function showPictures(model, stage) {
+  let image = element("img", "", stage);
+  let shown = 0, url = null, busy = false, stale = false;
+
+  async function swap() {
+    const bytes = model.get("picture");
+    const next = new Image();
+    next.alt = model.get("alt");
+    next.draggable = false;
+    if (!bytes || !bytes.byteLength) return;
+    const nextUrl = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+    next.src = nextUrl;
+    try {
+      await next.decode();
+    } catch {
+      URL.revokeObjectURL(nextUrl);
+      return; // the last good picture stays
+    }
+    image.replaceWith(next);
+    image = next;
+    if (url) URL.revokeObjectURL(url);
+    url = nextUrl;
+    stage.dataset.pictures = ++shown;
+  }
+
+  async function show() {
+    stale = true;
+    if (busy) return;
+    busy = true;
+    while (stale) {
+      stale = false;
+      await swap();
+    }
+    busy = false;
+  }
+
+  const relabel = () => { image.alt = model.get("alt"); };
+  model.on("change:picture", show);
+  model.on("change:alt", relabel);
+  show();
+  return () => {
+    model.off("change:picture", show);
+    model.off("change:alt", relabel);
+    if (url) URL.revokeObjectURL(url);
+  };
+}
+
+// Events: one unanswered move is under way at most, and of those that wait the newest wins. Everything else is
+// sent at once and makes a waiting move stale.
+function eventSender(model) {
+  const view = Math.random().toString(36).slice(2);
+  let count = 0, unanswered = null, waiting = null;
+
+  function send(event) {
+    const id = `${view}:${++count}`;
+    if (event.kind === "move") unanswered = id;
+    model.send({ ...event, id });
+  }
+  function post(event) {
+    if (event.kind === "move" && unanswered) {
+      waiting = event;
+      return;
+    }
+    waiting = null;
+    send(event);
+  }
+  function answered(message) {
+    if (message.answered !== unanswered) return;
+    unanswered = null;
+    if (waiting) {
+      const event = waiting;
+      waiting = null;
+      send(event);
+    }
+  }
+  model.on("msg:custom", answered);
+  return { post, stop: () => model.off("msg:custom", answered) };
+}
+
+// Strokes: drawn live on a canvas over the picture; the model gets a stroke when it is finished.
+function strokePad(model, stage) {
+  const canvas = element("canvas", "metalib-ink", stage);
+  let current = null;
+
+  function paint() {
+    const { width, height } = stage.getBoundingClientRect();
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    const pen = canvas.getContext("2d");
+    pen.lineCap = pen.lineJoin = "round";
+    pen.lineWidth = model.get("pen_width") * canvas.width;
+    pen.strokeStyle = "#111";
+    const strokes = current ? [...model.get("strokes"), current] : model.get("strokes");
+    for (const stroke of strokes) {
+      pen.beginPath();
+      for (const [x, y] of stroke) pen.lineTo(x * canvas.width, y * canvas.height);
+      const [x, y] = stroke.at(-1);
+      pen.lineTo(x * canvas.width + 0.01, y * canvas.height); // so that a tap leaves a dot
+      pen.stroke();
+    }
+  }
+  model.on("change:strokes", paint);
+  paint();
+  return {
+    paint,
+    begin(points) { current = points; paint(); },
+    extend(points) { if (current) { current.push(...points); paint(); } },
+    end() {
+      if (!current) return;
+      const stroke = current;
+      current = null;
+      model.set("strokes", [...model.get("strokes"), stroke]);
+      model.save_changes();
+    },
+    undo() { model.set("strokes", model.get("strokes").slice(0, -1)); model.save_changes(); },
+    stop: () => model.off("change:strokes", paint),
+  };
+}
+
+// What ipywidgets leaves undone for those who use the keyboard or a screen reader: sliders get their labels as
+// names and their read-outs as values (a log slider says 0.01, not -2), and a label loses its tooltip "null".
+function tendControls(root) {
+  let box = null;
+  function tend() {
+    for (const label of box.querySelectorAll("label[title=null]")) label.removeAttribute("title");
+    for (const handle of box.querySelectorAll("[role=slider]")) {
+      const control = handle.closest(".jupyter-widgets");
+      const name = control.querySelector(".widget-label")?.textContent;
+      const value = control.querySelector(".widget-readout")?.textContent;
+      if (name && handle.ariaLabel !== name) handle.ariaLabel = name;
+      if (value && handle.ariaValueText !== value) handle.ariaValueText = value;
+    }
+  }
+  const watcher = new MutationObserver(tend);
+  // The view is not in the page yet.
+  const start = requestAnimationFrame(() => {
+    box = root.closest(".metalib-laboratory") ?? root;
+    // A notebook's own one-key commands (dd deletes a cell!) must not fire while a control here has the focus.
+    box.setAttribute("data-lm-suppress-shortcuts", "true");
+    watcher.observe(box, { subtree: true, childList: true, attributeFilter: ["aria-valuetext", "title"] });
+    tend();
+  });
+  return () => {
+    cancelAnimationFrame(start);
+    watcher.disconnect();
+  };
+}
+
+function render({ model, el }) {
+  const root = element("div", "metalib-surface", el);
+  const stage = element("div", "metalib-stage", root);
+  const message = element("div", "metalib-message", root);
+  message.setAttribute("role", "status");
+  message.setAttribute("aria-live", "polite");
+
+  const stopPictures = showPictures(model, stage);
+  const sender = eventSender(model);
+  const pad = strokePad(model, stage);
+  let pressed = false;
+
+  const stopTending = tendControls(root);
+
+  function place(event) {
+    const box = stage.getBoundingClientRect();
+    const inside = (v) => Math.round(Math.min(1, Math.max(0, v)) * 1e5) / 1e5;
+    return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
+  }
+  function report(kind, event) {
+    const [x, y] = place(event);
+    sender.post({ kind, x, y, pressed, device: event.pointerType, shift: event.shiftKey });
+  }
+  const active = () => model.get("interactive") || model.get("drawing");
+
+  const handlers = {
+    pointerdown(event) {
+      if (!active() || !event.isPrimary || event.button > 0) return;
+      stage.focus({ preventScroll: true });
+      stage.setPointerCapture(event.pointerId);
+      pressed = true;
+      if (model.get("drawing")) pad.begin([place(event)]);
+      if (model.get("interactive")) report("down", event);
+    },
+    pointermove(event) {
+      if (!active() || !event.isPrimary || !(pressed || model.get("hover"))) return;
+      if (pressed && model.get("drawing")) {
+        const events = event.getCoalescedEvents?.() ?? [];
+        pad.extend((events.length ? events : [event]).map(place));
+      }
+      if (model.get("interactive")) report("move", event);
+    },
+    pointerup(event) {
+      if (!pressed || !event.isPrimary) return;
+      pressed = false;
+      pad.end();
+      if (model.get("interactive")) report("up", event);
+    },
+    pointerleave(event) {
+      if (!pressed && event.isPrimary && model.get("interactive")) report("leave", event);
+    },
+    keydown(event) {
+      if (!active() || event.target !== stage || !KEYS.has(event.key)) return;
+      if (event.ctrlKey || event.altKey || event.metaKey) return; // the browser's own shortcuts
+      event.preventDefault();
+      event.stopPropagation();
+      if (model.get("drawing") && event.key === "Backspace") pad.undo();
+      if (model.get("interactive")) sender.post({ kind: "key", key: event.key, shift: event.shiftKey });
+    },
+  };
+  handlers.pointercancel = handlers.pointerup;
+  for (const [name, handler] of Object.entries(handlers)) stage.addEventListener(name, handler);
+
+  function dress() {
+    root.style.maxWidth = `${model.get("width")}px`;
+    stage.style.aspectRatio = `${model.get("width")} / ${model.get("height")}`;
+    stage.classList.toggle("metalib-active", active());
+    if (active()) {
+      stage.tabIndex = 0;
+      stage.setAttribute("role", "application");
+      stage.setAttribute("aria-label", model.get("label"));
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
+    }
+  }
+  function say() {
+    message.textContent = model.get("message");
+    message.classList.toggle("metalib-error", model.get("failed"));
+  }
+  const looks = "change:width change:height change:interactive change:drawing change:label";
+  const words = "change:message change:failed";
+  model.on(looks, dress);
+  model.on(words, say);
+  dress();
+  say();
+
+  // The kernel draws as many pixels as the screen shows, in three sizes so that a resize sends few messages.
+  const sizes = new ResizeObserver(() => {
+    const pixels = stage.getBoundingClientRect().width * (window.devicePixelRatio || 1);
+    if (!pixels) return;
+    const needed = 0.95 * pixels / model.get("width");
+    const resolution = RESOLUTIONS.find((r) => r >= needed) ?? RESOLUTIONS.at(-1);
+    if (resolution !== model.get("resolution")) {
+      model.set("resolution", resolution);
+      model.save_changes();
+    }
+    pad.paint();
+  });
+  sizes.observe(stage);
+
+  return () => {
+    sizes.disconnect();
+    stopTending();
+    stopPictures();
+    sender.stop();
+    pad.stop();
+    model.off(looks, dress);
+    model.off(words, say);
+  };
+}
+
+export default { render };

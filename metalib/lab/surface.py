@@ -1,0 +1,167 @@
+"""A picture that can be touched: the one mechanism behind every live figure of the course.
+
+The browser's half is `surface.js`. What the two promise together:
+
+- a new picture is decoded before it replaces the last one, at a fixed aspect ratio: nothing flickers;
+- pointer events (mouse, pen, touch) come in picture coordinates, from (0, 0) top left to (1, 1) bottom right;
+- a move is sent only when the last was answered, and then the newest: a dragged pointer builds no queue;
+- keys arrive while the picture has the focus; where nothing listens, it takes no focus;
+- strokes are drawn live and reach the kernel when the pen is lifted.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from metalib.i18n import _
+
+VIEW_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass(frozen=True)
+class PointerEvent:
+    """What the pointer did, and where in the picture.
+
+    kind: "down", "move", "up" or "leave"; x, y: 0..1 from the left and from the top;
+    pressed: is the button (or the finger) down; device: "mouse", "pen" or "touch".
+    """
+
+    kind: str
+    x: float
+    y: float
+    pressed: bool = False
+    device: str = "mouse"
+    shift: bool = False
+
+
+@dataclass(frozen=True)
+class KeyEvent:
+    """A key by its name in the browser: "ArrowLeft", "Home", "Enter", "Escape", "Delete", " ", "+" …"""
+
+    key: str
+    shift: bool = False
+
+
+class Surface(anywidget.AnyWidget):
+    """Show a picture with its text alternative; report pointer, keys and strokes.
+
+    Set `drawing=True` to let strokes be drawn; they are `strokes`: a list of strokes, each a list of (x, y).
+    `on_pointer` and `on_key` switch the events on. What a callback raises is shown to the learner below the
+    picture; called from Python, `pointer` and `key` do the same as the browser and let the error through.
+    """
+
+    _esm = Path(__file__).with_name("surface.js")
+    _css = Path(__file__).with_name("surface.css")
+    _ipython_display_ = None  # ipywidgets 7 would show its own bundle, without the still picture
+
+    picture = traitlets.Bytes(b"").tag(sync=True)  # a whole PNG file
+    alt = traitlets.Unicode("").tag(sync=True)
+    width = traitlets.Int(1000).tag(sync=True)  # CSS pixels at most; the picture shrinks with its column
+    height = traitlets.Int(420).tag(sync=True)
+    resolution = traitlets.Float(1.0).tag(sync=True)  # screen pixels a CSS pixel at full width: 1, 1.5 or 2
+    label = traitlets.Unicode("").tag(sync=True)  # what a screen reader calls it when it can be touched
+    interactive = traitlets.Bool(False).tag(sync=True)
+    hover = traitlets.Bool(False).tag(sync=True)  # report moves without a button pressed too
+    drawing = traitlets.Bool(False).tag(sync=True)
+    strokes = traitlets.List().tag(sync=True)
+    pen_width = traitlets.Float(0.03).tag(sync=True)  # in picture widths
+    message = traitlets.Unicode("").tag(sync=True)
+    failed = traitlets.Bool(False).tag(sync=True)  # is the message about an error
+
+    def __init__(self, **traits: Any) -> None:
+        # Not `layout=`: a Layout of our own would be shared by nobody, a width is all we need.
+        super().__init__(**traits)
+        self.layout.width = "100%"
+        self._listeners: dict[str, list[Callable]] = {"pointer": [], "key": []}
+        self.on_msg(self._receive)
+
+    def show(self, picture: bytes, alt: str) -> None:
+        """Show a PNG file and its text alternative; both change in one message."""
+        with self.hold_sync():
+            self.picture = picture
+            self.alt = alt
+
+    def say(self, message: str, failed: bool = False) -> None:
+        """Put one sentence below the picture ("" clears it)."""
+        with self.hold_sync():
+            self.message = message
+            self.failed = failed
+
+    def on_pointer(self, callback: Callable[[PointerEvent], object]) -> None:
+        """Call `callback(PointerEvent)` whenever the pointer acts on the picture."""
+        self._listeners["pointer"].append(callback)
+        self.interactive = True
+
+    def on_key(self, callback: Callable[[KeyEvent], object]) -> None:
+        """Call `callback(KeyEvent)` for every key pressed while the picture has the focus."""
+        self._listeners["key"].append(callback)
+        self.interactive = True
+
+    def pointer(self, kind: str, x: float, y: float, **details: Any) -> None:
+        """Act as the pointer would. Raises what a callback raises."""
+        for callback in self._listeners["pointer"]:
+            callback(PointerEvent(kind, x, y, **details))
+
+    def key(self, key: str, shift: bool = False) -> None:
+        """Act as a key would. Raises what a callback raises."""
+        for callback in self._listeners["key"]:
+            callback(KeyEvent(key, shift))
+
+    def undo(self) -> None:
+        """Take the last stroke away."""
+        self.strokes = self.strokes[:-1]
+
+    def clear(self) -> None:
+        """Take all strokes away."""
+        self.strokes = []
+
+    def _receive(self, widget: Surface, content: dict, buffers: list) -> None:
+        event = dict(content)
+        number, kind = event.pop("id", None), event.pop("kind", None)
+        try:
+            if kind == "key":
+                self.key(**event)
+            elif kind is not None:
+                self.pointer(kind, **event)
+        except Exception as error:  # the browser has nowhere else to show it
+            self.say(explain(error), failed=True)
+        finally:
+            self.send({"answered": number})
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        return mimebundle(self, self)
+
+
+def explain(error: Exception) -> str:
+    """One sentence for the learner: our own errors are sentences already, others get their type in front."""
+    text = str(error).strip()
+    if isinstance(error, ValueError | TypeError) and text:
+        return text
+    return _("{kind}: {text}").format(kind=type(error).__name__, text=text) if text else type(error).__name__
+
+
+def mimebundle(view: Any, surface: Surface) -> tuple[dict, dict]:
+    """MIME data and metadata that show `view`, or where no kernel runs the surface's picture as it is now.
+
+    The model id is the view's; on Colab anywidget adds where its widget manager comes from.
+    """
+    shown = anywidget.AnyWidget._repr_mimebundle_(surface)
+    data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+    data = {
+        VIEW_MIME: {**data[VIEW_MIME], "model_id": view.model_id},
+        "text/plain": surface.alt or repr(surface),
+    }
+    if surface.picture:
+        data["image/png"] = base64.b64encode(surface.picture).decode("ascii")
+        metadata = {
+            **metadata,
+            "image/png": {"width": surface.width, "height": surface.height, "alt": surface.alt},
+        }
+    return data, metadata

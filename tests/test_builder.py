@@ -1,0 +1,355 @@
+"""The builder, on tiny chapters in a temporary folder."""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from metalib import exercises
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import compose  # noqa: E402
+from notebooks import WIDGET, make_stable, text_of  # noqa: E402
+
+import chapters  # noqa: E402
+
+HEADER = """\
+---
+title: {title}
+minutes: 10
+seconds: 5
+{more}goals:
+- write one inner step
+- see a figure
+---
+
+"""
+TOY = (
+    HEADER.format(title="A toy chapter", more="before: [96_before, 98_after]\n")
+    + """\
+## 1 Steps
+
+The step is $\\theta' = \\theta - \\alpha \\nabla L$.
+
+```{{code-cell}}
+exercises.__path__.append("{folder}")
+```
+
++++
+
+More prose.
+
+```{{code-cell}}
+:tags: [nbval-check-output]
+
+print("one", flush=True)
+print("two")
+```
+
+```{{code-cell}}
+from tqdm import tqdm
+from tqdm.notebook import tqdm as notebook_tqdm
+
+for i in notebook_tqdm(range(3)):
+    pass
+for i in tqdm(range(3)):
+    pass
+print("half", end="\\rwhole\\n")
+```
+
+```{{code-cell}}
+fig, ax = plt.subplots(figsize=(2, 1))
+ax.plot([0, 1], [0, 1]);
+```
+
+```{{code-cell}}
+class Lab:
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        view = {{"version_major": 2, "version_minor": 0, "model_id": str(id(self))}}
+        still = {{"text/html": "<p>still</p>", "text/plain": "lab"}}
+        return {{"application/vnd.jupyter.widget-view+json": view, **still}}
+
+
+Lab()
+```
+
+## Exercises
+
+```{{code-cell}}
+:tags: [exercise]
+
+97/inner-step
+```
+
+```{{code-cell}}
+:tags: [exercise]
+
+97/largest-alpha
+```
+
+```{{code-cell}}
+:tags: [quiz]
+
+97/quiz
+```
+"""
+)
+AFTER = HEADER.format(title="What comes after", more="") + "## 1 End\n\n```{code-cell}\n1 + 1\n```\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with ch97.py in it, which is part of metalib.exercises while this module is tested."""
+    folder = tmp_path_factory.mktemp("content")
+    shutil.copy(ROOT / "tests" / "toy_exercises.py", folder / "ch97.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exercises, "__path__", [*exercises.__path__, str(folder)])
+        exercises.chapters.cache_clear()
+        yield folder
+    sys.modules.pop("metalib.exercises.ch97", None)
+    exercises.chapters.cache_clear()
+
+
+@pytest.fixture
+def course(folder, tmp_path):
+    return new_course(folder, tmp_path)
+
+
+def new_course(folder, root):
+    (root / "chapters" / "source").mkdir(parents=True)
+    (root / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/owner/repo"\n')
+    (root / "chapters" / "source" / "97_toy.md").write_text(TOY.format(folder=folder.as_posix()), "utf-8")
+    (root / "chapters" / "source" / "98_after.md").write_text(AFTER, "utf-8")
+    return root
+
+
+def edit(course, old, new, name="97_toy"):
+    source = course / "chapters" / "source" / f"{name}.md"
+    text = source.read_text("utf-8")
+    assert old in text
+    source.write_text(text.replace(old, new), "utf-8")
+
+
+def composed(course):
+    return chapters.compose(course, compose.read_all(course), [])
+
+
+def by_id(notebook):
+    return {cell.id: cell for cell in notebook.cells}
+
+
+# Composing
+
+
+def test_title_block_setup_and_footer_are_added(course):
+    cells = by_id(composed(course)["97_toy"])
+    title = cells["title"].source
+    assert title.startswith("# A toy chapter\n")
+    assert "https://mybinder.org/v2/gh/owner/repo/HEAD?labpath=chapters%2F97_toy.ipynb" in title
+    assert "https://colab.research.google.com/github/owner/repo/blob/main/chapters/97_toy.ipynb" in title
+    assert "- write one inner step\n- see a figure" in title
+    assert "About 10 minutes to read, about 5 seconds to run." in title
+    assert "Read before: 96_before, [98 What comes after](98_after.ipynb)" in title
+    assert "pip install --quiet --no-deps git+https://github.com/owner/repo\n" in cells["setup"].source
+    assert cells["next-chapter"].source == "**Next chapter:** [98 What comes after](98_after.ipynb)"
+    assert "next-chapter" not in by_id(composed(course)["98_after"])
+
+
+def test_an_exercise_becomes_statement_stub_and_check(course):
+    cells = composed(course)["97_toy"].cells
+    at = next(n for n, cell in enumerate(cells) if cell.id == "inner-step-statement")
+    statement, stub, check = cells[at : at + 3]
+    assert statement.source.startswith("### Exercise: The inner step\n\n*Difficulty 1 of 3 ●○○")
+    assert stub.source == "def inner_step(theta, gradient, alpha):\n    return ..."
+    assert stub.metadata == {"tags": ["exercise-stub"], "exercise": "97/inner-step"}
+    assert check.source.splitlines() == [
+        'exercise = exercises.get("97/inner-step")',
+        "# exercise.hint()",
+        "# exercise.solution()",
+        "exercise.check(inner_step)",
+    ]
+
+
+def test_ids_follow_the_content_and_are_unique(course):
+    edit(course, "More prose.", "More prose.\n\n```{code-cell}\n1 + 1\n```\n\n```{code-cell}\n1 + 1\n```")
+    before = composed(course)["97_toy"]
+    edit(course, "More prose.", "Other prose.")
+    after = composed(course)["97_toy"]
+    ids = [cell.id for cell in after.cells]
+    assert len(set(ids)) == len(ids)
+    assert sum(a.id != b.id for a, b in zip(before.cells, after.cells, strict=True)) == 1
+    nbformat.validate(after)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("minutes: 10\n", "", "the header's 'minutes' must be there"),
+        ("minutes: 10\n", "minutes: ten\n", "'minutes' must be there and be of type int"),
+        ("minutes: 10\n", "minutes: 10\nauthor: me\n", "unknown key 'author'"),
+        ("97/inner-step", "97/iner-step", "no exercise or quiz '97/iner-step'. The nearest: 97/inner-step"),
+        ("97/largest-alpha", "97/inner-step", "it asks"),
+        (":tags: [quiz]\n\n97/quiz", "1", "it asks"),
+        ("More prose.", "# A second title", "second title"),
+        ("More prose.", "```{note}\nNo.\n```", "MyST directive"),
+    ],
+)
+def test_a_source_with_a_mistake_is_refused(course, old, new, said):
+    edit(course, old, new)
+    with pytest.raises(compose.ChapterError, match=re.escape(said)) as error:
+        composed(course)
+    assert str(error.value).startswith("97_toy.md: ")
+
+
+def test_an_unknown_chapter_and_a_repository_without_badges_are_refused(course):
+    with pytest.raises(compose.ChapterError, match="no chapter '55'"):
+        chapters.compose(course, compose.read_all(course), ["55"])
+    (course / "pyproject.toml").write_text('[project.urls]\nRepository = "https://example.org/x"\n')
+    with pytest.raises(compose.ChapterError, match="need a repository on github.com"):
+        composed(course)
+
+
+# Outputs
+
+
+def notebook_with(*outputs):
+    cell = nbformat.v4.new_code_cell("cell", outputs=list(outputs))
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+def shown(data):
+    return nbformat.v4.new_output("display_data", data=data)
+
+
+def test_streams_are_joined_and_progress_bars_removed():
+    def stream(name, text):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    notebook = notebook_with(
+        stream("stdout", "a"), stream("stdout", "b\n"),
+        stream("stderr", "\r 0%\r100%\n"), stream("stderr", "careful\n"),
+        stream("stdout", "half\rwhole\n"), stream("stderr", "\r 0%"),
+    )  # fmt: skip
+    make_stable(notebook)
+    outputs = [(output.name, output.text) for output in notebook.cells[0].outputs]
+    assert outputs == [("stdout", "ab\n"), ("stderr", "careful\n"), ("stdout", "whole\n")]
+
+
+def test_of_a_widget_the_still_picture_stays_and_a_widget_without_one_goes():
+    lab = shown({WIDGET: {"model_id": "1"}, "text/html": "<p>still</p>", "text/plain": "lab"})
+    notebook = notebook_with(shown({WIDGET: {"model_id": "2"}, "text/plain": "IntSlider()"}), lab)
+    make_stable(notebook)
+    assert [output.data for output in notebook.cells[0].outputs] == [
+        {"text/html": "<p>still</p>", "text/plain": "lab"}
+    ]
+
+
+def test_outputs_that_differ_between_runs_or_machines_are_refused(tmp_path):
+    for text in ("<function f at 0x7f0933528d60>", f"saved in {tmp_path}"):
+        with pytest.raises(ValueError, match="differs between runs or machines"):
+            make_stable(notebook_with(shown({"text/plain": text})), machine=(tmp_path,))
+    make_stable(notebook_with(shown({"text/plain": "0x1F and /"})), machine=(Path("/"),))
+
+
+def test_a_cell_tagged_volatile_keeps_no_output(tmp_path):
+    notebook = notebook_with(shown({"text/plain": f"OK {tmp_path}, 3.14 s"}))
+    notebook.cells[0].metadata["tags"] = ["volatile"]
+    make_stable(notebook, machine=(tmp_path,))
+    assert notebook.cells[0].outputs == []
+
+
+# Running
+
+
+@pytest.fixture(scope="module")
+def built(folder, tmp_path_factory):
+    """The toy course built once, and its text after a second build."""
+    root = new_course(folder, tmp_path_factory.mktemp("course"))
+    path = root / "chapters" / "97_toy.ipynb"
+    assert chapters.main([], root=root) == 0
+    first = path.read_text("utf-8")
+    assert chapters.main(["97"], root=root) == 0
+    return root, first, path.read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_built_twice_the_notebook_is_the_same(built):
+    root, first, second = built
+    assert first == second
+    assert chapters.check(root) == []
+
+
+@pytest.mark.slow
+def test_nothing_volatile_is_in_a_built_notebook(built):
+    root, text, _ = built
+    notebook = json.loads(text)
+    assert notebook["metadata"] == compose.NOTEBOOK_METADATA
+    outputs = json.dumps([cell.get("outputs") for cell in notebook["cells"]])
+    assert WIDGET not in outputs and "\\r" not in outputs
+    counts = [cell["execution_count"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    texts = [text_of(cell) for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code"]
+    assert texts[2] == "one\ntwo\n" and texts[3] == "whole\n"
+    assert "<p>still</p>" in texts[5]
+    assert sum("Not attempted yet." in text for text in texts) == 2
+
+
+@pytest.mark.slow
+def test_the_table_tells_what_each_chapter_costs(built):
+    table = (built[0] / "chapters" / "README.md").read_text("utf-8")
+    assert table.startswith("<!-- Generated")
+    row = re.search(r"^\| \[97 A toy chapter\]\(97_toy.ipynb\) \| 10 \| (\d+) \| (\d+) \| 2 \|$", table, re.M)
+    assert row and 50 < int(row[2]) < 3000
+    assert re.search(
+        r"^\| \[98 What comes after\]\(98_after.ipynb\) \| 10 \| \d+ \| \d+ \| 0 \|$", table, re.M
+    )
+
+
+@pytest.mark.slow
+def test_check_sees_every_kind_of_drift_and_no_run_keeps_outputs(built, tmp_path):
+    root = tmp_path / "course"
+    shutil.copytree(built[0], root)
+    folder = root / "chapters"
+    outputs = [
+        cell.get("outputs") for cell in chapters.built(root, "97_toy").cells if cell.cell_type == "code"
+    ]
+
+    edit(root, "More prose.", "Other prose.")
+    assert chapters.check(root) == ["chapters/97_toy.ipynb is not what its source says"]
+    assert chapters.main(["--check"], root=root) == 1
+    assert chapters.main(["--no-run", "97"], root=root) == 0
+    assert chapters.check(root) == []
+    kept = [cell.get("outputs") for cell in chapters.built(root, "97_toy").cells if cell.cell_type == "code"]
+    assert kept == outputs
+
+    edit(root, 'print("two")', 'print("three")')
+    assert chapters.main(["--no-run", "97"], root=root) == 0
+    assert chapters.check(root) == ["chapters/97_toy.ipynb was not run"]
+
+    (folder / "98_after.ipynb").rename(folder / "99_stray.ipynb")
+    edit(root, "minutes: 10", "minutes: 11", name="98_after")
+    assert chapters.check(root)[1:] == [
+        "chapters/98_after.ipynb is missing",
+        "chapters/99_stray.ipynb has no source",
+        "chapters/README.md is not up to date",
+    ]
+
+
+@pytest.mark.slow
+def test_a_failing_cell_stops_the_build_and_leaves_the_old_notebook(built, tmp_path, capsys):
+    root = tmp_path / "course"
+    shutil.copytree(built[0], root)
+    before = (root / "chapters" / "98_after.ipynb").read_bytes()
+    edit(root, "1 + 1", "1 / 0", name="98_after")
+    assert chapters.main(["98"], root=root) == 1
+    assert "98_after.md: " in (said := capsys.readouterr().err) and "ZeroDivisionError" in said
+    edit(root, "1 / 0", "object()", name="98_after")
+    assert chapters.main(["98"], root=root) == 1
+    assert "prints '0x" in capsys.readouterr().err
+    assert (root / "chapters" / "98_after.ipynb").read_bytes() == before
+    assert not list((root / "chapters").glob("*.new"))

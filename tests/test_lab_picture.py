@@ -1,0 +1,120 @@
+"""Painters: the fast road paints what the plain one does, in colours and sizes that everyone can read."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metalib.lab import Picture, look
+from metalib.lab.picture import encode_png
+
+
+class Dots(Picture):
+    """Two axes; lines, text and points that move, and a limit that follows the data."""
+
+    width, height = 400, 200
+
+    def build(self, figure):
+        left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.4})
+        left.set(xlim=(0, 1), ylim=(0, 1))
+        left.plot([0, 1], [0, 1], color=look.GREY, label="still")
+        (self.line,) = right.plot([], [], color=look.BLUE)
+        (self.dots,) = left.plot([], [], "o", color=look.VERMILION)
+        self.note = left.text(0.2, 0.5, "")
+        self.right = right
+        return [self.dots, self.note, self.line]
+
+    def update(self, result):
+        self.dots.set_data(result, result)
+        self.line.set_data(range(len(result)), result)
+        self.note.set_text(f"{len(result)} dots")
+        limits = (0, max(1, len(result)))
+        if self.right.get_xlim() != limits:
+            self.right.set_xlim(limits)
+            self.redraw()
+
+    def describe(self, result):
+        return f"{len(result)} dots"
+
+
+RESULTS = [[0.1, 0.5, 0.9], [0.3, 0.2, 0.8], [0.4] * 5, []]
+
+
+def test_the_fast_road_equals_the_full_draw():
+    picture = Dots()
+    for resolution, result in itertools.product([1, 1.5], RESULTS):
+        picture.resolution = resolution
+        full = np.asarray(picture.draw(result).canvas.buffer_rgba())
+        assert full.shape == (200 * resolution, 400 * resolution, 4)
+        assert (picture.pixels(result) == full).all()
+
+
+def test_without_redraw_a_changed_limit_would_be_missed():
+    """The test above can fail: it is `redraw` that makes the two roads agree."""
+    picture = Dots()
+    picture.redraw = lambda: None
+    picture.pixels(RESULTS[0])
+    picture._background = picture._background or "never drawn"
+    full = np.asarray(picture.draw(RESULTS[2]).canvas.buffer_rgba())
+    assert (picture.pixels(RESULTS[2]) != full).any()
+
+
+def test_a_full_draw_leaves_the_painter_alone():
+    picture = Dots()
+    before = picture.png(RESULTS[0])
+    picture.draw(RESULTS[2])
+    assert picture.png(RESULTS[0]) == before
+
+
+def test_png_is_lossless():
+    random = np.random.default_rng(0)
+    for height, width in ((1, 1), (2, 3), (40, 70)):
+        rgba = random.integers(0, 256, (height, width, 4), dtype=np.uint8)
+        rgba[..., 3] = 255
+        decoded = Image.open(io.BytesIO(encode_png(rgba)))
+        assert decoded.mode == "RGB"
+        assert (np.asarray(decoded) == rgba[..., :3]).all()
+
+
+def test_points_of_the_picture_as_data():
+    picture = Dots()
+    picture.png(RESULTS[0])
+    axes = picture._figure.axes[0]
+    box = axes.get_position()
+    x, y = picture.to_data(axes, box.x0 + box.width / 4, 1 - (box.y0 + box.height / 2))
+    assert (x, y) == (pytest.approx(0.25), pytest.approx(0.5))
+    assert picture.to_data(axes, 0.999, 0.5) is None
+
+
+def luminance(colour):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in matplotlib_rgb(colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def matplotlib_rgb(colour):
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(colour)
+
+
+def test_text_colours_stand_out_from_white():
+    """WCAG 2: 3 : 1 for large text and graphics; our smallest text is 12 point bold or 13 point."""
+    for colour in (look.BLACK, look.GREY, look.BLUE, look.VERMILION, look.GREEN, look.DARK_GREEN):
+        assert 1.05 / (luminance(colour) + 0.05) >= 3
+
+
+def test_parts_of_a_task_differ_in_more_than_colour():
+    lines = [look.TARGET, look.BEFORE, look.AFTER]
+    assert len({str(style["linestyle"]) for style in lines}) == len(lines)
+    assert look.SUPPORT["marker"] != look.QUERY["marker"]
+    assert len(set(map(str, look.LINES))) == len(look.CYCLE) == len(set(look.MARKERS))
+
+
+def test_a_chapters_figure_shows_itself_with_words():
+    figure = look.figure(4, 3, alt="a line that rises")
+    figure.subplots().plot([1, 2])
+    data, metadata = figure._repr_mimebundle_()
+    assert data["text/plain"] == metadata["image/png"]["alt"] == "a line that rises"
+    assert not figure.axes[0].spines["top"].get_visible()

@@ -1,0 +1,158 @@
+"""Progress is a local file that never gets into a lesson's way, and the board shows it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import toy_exercises
+
+from metalib import exercises
+from metalib.exercises import progress
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("METALIB_PROGRESS", str(tmp_path / "progress"))
+    monkeypatch.setattr(progress, "_in_memory", {})
+    monkeypatch.setattr(progress, "_notes_said", set())
+    return tmp_path / "progress"
+
+
+def test_facts_are_added_and_never_go_back(folder):
+    assert progress.load() == {}
+    assert not folder.exists(), "looking must not create anything"
+    progress.record("03/a", attempted=True, hints=2)
+    progress.record("03/a", hints=1, passed=True)
+    progress.record("03/quiz", right={"0": True})
+    progress.record("03/quiz", right={"2": True})
+    assert progress.entry("03/a") == {"attempted": True, "hints": 2, "passed": True}
+    assert progress.entry("03/quiz") == {"right": {"0": True, "2": True}}
+    assert [file.name for file in folder.iterdir()] == ["progress.json"]
+
+
+@pytest.mark.slow
+def test_two_kernels_at_once_lose_nothing(folder):
+    code = (
+        "import sys; from metalib.exercises import progress\n"
+        "for n in range(40): progress.record(f'{sys.argv[1]}/{n}', passed=True)"
+    )
+    root = str(Path(__file__).resolve().parents[1])
+    env = {**os.environ, "PYTHONPATH": root}
+    kernels = [subprocess.Popen([sys.executable, "-c", code, name], env=env) for name in ("00", "03")]
+    assert [kernel.wait(120) for kernel in kernels] == [0, 0]
+    assert set(progress.load()) == {f"{name}/{n}" for name in ("00", "03") for n in range(40)}
+
+
+def test_what_a_newer_version_wrote_is_kept(folder):
+    folder.mkdir()
+    newer = {"version": 7, "mood": "good", "entries": {"03/a": {"passed": True, "stars": 5}, "03/b": [1]}}
+    progress.path().write_text(json.dumps(newer))
+    progress.record("03/a", hints=1)
+    written = json.loads(progress.path().read_text())
+    assert written["version"] == 7 and written["mood"] == "good"
+    assert written["entries"] == {"03/a": {"passed": True, "stars": 5, "hints": 1}, "03/b": [1]}
+    assert progress.entry("03/b") == {}
+
+
+@pytest.mark.parametrize("damage", ["", '{"entries": {"03/a', "[1, 2]", '{"entries": 3}', "\ud800"])
+def test_a_damaged_file_is_set_aside_and_said(folder, damage, capsys):
+    folder.mkdir()
+    raw = damage.encode("utf-8", "surrogatepass")
+    progress.path().write_bytes(raw)
+    progress.record("03/a", passed=True)
+    assert "was damaged; it is set aside" in capsys.readouterr().out
+    assert (folder / "progress.json.bak").read_bytes() == raw
+    assert progress.load() == {"03/a": {"passed": True}}
+
+
+def test_a_folder_that_cannot_be_written_costs_one_line_and_memory_serves(folder, capsys):
+    folder.write_text("a file where the folder should be")
+    progress.record("03/a", passed=True)
+    progress.record("03/b", passed=True)
+    said = capsys.readouterr().out
+    assert said.count("Progress is not saved") == 1
+    assert set(progress.load()) == {"03/a", "03/b"}
+    folder.unlink()
+    progress.record("03/c", passed=True)  # what waited in memory is written as soon as that is possible
+    assert set(json.loads(progress.path().read_text())["entries"]) == {"03/a", "03/b", "03/c"}
+
+
+def test_a_file_that_cannot_be_read_is_not_overwritten(folder, monkeypatch, capsys):
+    progress.record("03/a", passed=True)
+    before = progress.path().read_bytes()
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", refuse)
+        progress.record("03/b", passed=True)
+        assert progress.load() == {"03/b": {"passed": True}}
+    assert progress.path().read_bytes() == before
+    assert set(progress.load()) == {"03/a", "03/b"}
+
+
+def test_a_lock_left_by_a_crash_only_costs_a_moment(folder):
+    folder.mkdir()
+    (folder / "progress.json.lock").touch()
+    progress.record("03/a", passed=True)
+    assert progress.load() == {"03/a": {"passed": True}}
+    assert not (folder / "progress.json.lock").exists()
+
+
+def test_reset_forgets_and_keeps_a_copy(folder):
+    exercises.reset()
+    progress.record("03/a", passed=True)
+    exercises.reset()
+    assert progress.load() == {}
+    assert "03/a" in (folder / "progress.json.bak").read_text()
+
+
+# The board
+
+
+@pytest.fixture
+def toy_chapter(monkeypatch):
+    monkeypatch.setattr(exercises, "chapters", lambda: {"97": toy_exercises})
+
+
+def test_board_says_each_state_in_words(toy_chapter):
+    def states():
+        return [(line.sign, line.state) for line in exercises.board().lines]
+
+    assert states() == [("○", "not attempted yet")] * 3
+    progress.record("97/inner-step", attempted=True, hints=1)
+    progress.record("97/largest-alpha", solution=True)
+    progress.record("97/quiz", attempted=True)
+    assert states() == [
+        ("◐", "begun (1 hint)"),
+        ("◐", "solution seen, not passed yet"),
+        ("◐", "0 of 2 answered right"),
+    ]
+    progress.record("97/inner-step", passed=True, hints=2)
+    progress.record("97/largest-alpha", passed=True)
+    progress.record("97/quiz", right={"0": True, "1": True})
+    assert states() == [
+        ("✓", "passed (2 hints)"),
+        ("✓", "passed after seeing the solution"),
+        ("✓", "2 of 2 answered right"),
+    ]
+
+
+def test_board_as_text_and_as_an_accessible_table(toy_chapter):
+    progress.record("97/inner-step", passed=True)
+    text, table = repr(exercises.board()), exercises.board()._repr_html_()
+    assert "97 A toy chapter\n  ✓ The inner step: passed\n" in text and "1 of 3 done." in text
+    assert table.count('scope="row"') == 3 and table.count('scope="rowgroup" rowspan="3"') == 1
+    assert "<caption" in table and "✓ passed" in table
+
+
+def test_board_without_exercises(monkeypatch):
+    monkeypatch.setattr(exercises, "chapters", lambda: {})
+    assert (
+        "no exercises yet" in repr(exercises.board())
+        and "no exercises yet" in exercises.board()._repr_html_()
+    )
