@@ -82,7 +82,8 @@ def _train(options: argparse.Namespace) -> int:
         recipe = recipe.with_seed(options.seed)
     iterations = options.iterations or recipe.training["iterations"]
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    learner = recipe.build(compile=not options.no_compile).to(device)
+    faster = {"compile": True} if recipe.training.get("compile") and not options.no_compile else {}
+    learner = recipe.build(**faster).to(device)
     checkpoint = options.output / f"{recipe.name}.checkpoint"
     began = time.perf_counter()
     training = recipe.trainer(learner)
@@ -131,7 +132,7 @@ def _weights(_options: argparse.Namespace) -> int:
             )
         )
         for result in card["results"]:
-            line = _("{label}: {mean:.3f} ± {half_width:.3f} {metric} ({n_tasks} tasks)")
+            line = _("{label}: {metric} {mean:.3f} ± {half_width:.3f} ({n_tasks} tasks)")
             print("    " + line.format(**result))
     return 0
 

@@ -52,11 +52,11 @@ class Evaluation:
 
     def __str__(self) -> str:
         if self.metric == "accuracy":
-            return _("{mean:.2f} ± {half:.2f} % accuracy ({n} tasks)").format(
+            return _("accuracy {mean:.2f} ± {half:.2f} % ({n} tasks)").format(
                 mean=100 * self.mean, half=100 * self.half_width, n=self.n
             )
-        return _("{mean:.3f} ± {half:.3f} {metric} ({n} tasks)").format(
-            mean=self.mean, half=self.half_width, metric=self.metric, n=self.n
+        return _("{metric} {mean:.3f} ± {half:.3f} ({n} tasks)").format(
+            metric=self.metric, mean=self.mean, half=self.half_width, n=self.n
         )
 
     __repr__ = __str__

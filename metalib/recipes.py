@@ -83,16 +83,11 @@ class Recipe:
         """The same recipe from another seed, under a name that says so."""
         return replace(self, seed=seed, name=f"{self.name}-seed{seed}")
 
-    def build(self, compile: bool = False) -> Learner:
-        """The untrained learner."""
+    def build(self, **options: Any) -> Learner:
+        """The untrained learner; ``options`` go to it on top of the recipe's (``compile=True``)."""
         generator = torch.Generator().manual_seed(self.seed)
         model = _make(MODELS, self.model, generator=generator)
-        return _make(
-            LEARNERS,
-            self.learner,
-            model,
-            **({"compile": True} if compile and self.learner["kind"] == "MAML" else {}),
-        )
+        return _make(LEARNERS, self.learner, model, **options)
 
     def distribution(self, split: str, **changes: Any) -> TaskDistribution:
         """The tasks of one split, ``"train"``, ``"validation"`` or ``"test"``; ``changes`` replace single
@@ -105,17 +100,19 @@ class Recipe:
         return Episodes(images, **options)
 
     def trainer(self, learner: Learner) -> Training:
-        """The training run of this recipe, at its start."""
-        options = {
-            name: value for name, value in self.training.items() if name not in ("iterations", "validation")
-        }
-        if "validation" in self.training:
-            options["validation"] = self.distribution("validation", **self.training["validation"])
+        """The training run of this recipe, at its start.
+
+        In its section, ``tasks`` and ``validation`` are changes to the recipe's tasks, as for an evaluation;
+        ``iterations`` and ``compile`` are for whoever runs it.
+        """
+        elsewhere = ("iterations", "compile", "tasks")
+        options = {name: value for name, value in self.training.items() if name not in elsewhere}
+        if "validation" in options:
+            options["validation"] = self.distribution("validation", **options["validation"])
+        tasks = self.distribution("train", **self.training.get("tasks", {}))
         # Another stream than the one that initialises the model, so that neither depends on how much the
         # other draws.
-        return Training(
-            learner, self.distribution("train"), torch.Generator().manual_seed(self.seed + 1), **options
-        )
+        return Training(learner, tasks, torch.Generator().manual_seed(self.seed + 1), **options)
 
     def evaluations(self, learner: Learner, n_tasks: int | None = None) -> list[tuple[str, Evaluation]]:
         """Score the learner on each of the recipe's evaluations: ``(label, result)``; ``n_tasks`` replaces

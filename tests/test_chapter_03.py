@@ -1,4 +1,5 @@
-"""Chapter 3 builds MAML in its own cells. Those definitions, taken from its source, give metalib's numbers."""
+"""Chapter 3 builds MAML in its own cells. Those definitions, taken from its source, give metalib's
+numbers."""
 
 import re
 from pathlib import Path
@@ -46,7 +47,9 @@ def test_the_chapters_maml_is_metalibs(chapter, theta, batch, step, first_order)
     ours = chapter["meta_loss"](theta, batch, 0.01, step=chapter[step])
     theirs = learner.loss(batch)
     assert torch.allclose(ours, theirs, rtol=1e-12)
-    pairs = zip(torch.autograd.grad(ours, theta), torch.autograd.grad(theirs, list(learner.parameters())), strict=True)
+    pairs = zip(
+        torch.autograd.grad(ours, theta), torch.autograd.grad(theirs, list(learner.parameters())), strict=True
+    )
     assert all(torch.allclose(a, b, rtol=1e-9, atol=1e-13) for a, b in pairs)
 
 

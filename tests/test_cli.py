@@ -52,9 +52,7 @@ def train(small, tmp_path, *more):
     return main(["train", "--config", str(small), "--output", str(tmp_path / "out"), "--no-compile", *more])
 
 
-# --- recipes ---
-
-
+# --- recipes
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_shipped_recipe_can_be_built(name):
     recipe = Recipe.read(name)
@@ -99,9 +97,7 @@ def test_an_unknown_recipe_lists_the_known_ones(capsys):
     assert "sine-maml" in capsys.readouterr().err
 
 
-# --- train, evaluate, weights ---
-
-
+# --- train, evaluate, weights
 def test_train_writes_weights_and_a_card_that_evaluate_confirms(small, tmp_path, capsys):
     assert train(small, tmp_path) == 0
     out = tmp_path / "out"
@@ -197,9 +193,7 @@ def test_unknown_weights_list_the_known_ones():
         weights.load("nonsense")
 
 
-# --- the shipped files ---
-
-
+# --- the shipped files
 @pytest.mark.parametrize("name", weights.names())
 def test_shipped_weights_are_what_their_cards_say(name):
     """Every card is measured again, on its own test tasks; the recipe in the card is the recipe that

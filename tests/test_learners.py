@@ -54,8 +54,6 @@ def test_every_learner_keeps_the_protocol(name):
 
 
 # --- transduction
-
-
 def depends_on_other_queries(learner, batch):
     adapted = learner.adapt(batch.support_x, batch.support_y)
     return not torch.allclose(
@@ -109,8 +107,6 @@ def test_adapting_leaves_the_buffers_alone():
 
 
 # --- metric learners
-
-
 def distance_by_hand(kind, q, p):
     difference = [a - b for a, b in zip(q.tolist(), p.tolist(), strict=True)]
     if kind == "cosine":
@@ -182,9 +178,7 @@ def test_nearest_centroid_learns_to_tell_all_classes_apart():
     assert learner.loss(tasks.sample(4, g)).item() < 0.2 * before
 
 
-# --- losses ---
-
-
+# --- losses
 def test_task_losses_by_hand():
     prediction, target = (
         torch.tensor([[[1.0], [3.0]], [[0.0], [0.0]]]),
@@ -211,8 +205,6 @@ def test_shapes_that_broadcast_by_accident_are_refused(prediction, target):
 
 
 # --- sentences for bad input
-
-
 class Branching(nn.Module):
     def __init__(self):
         super().__init__()
@@ -266,9 +258,7 @@ def test_an_ordinary_shape_error_stays_what_it_is():
     assert "cannot be run for a batch of tasks" not in str(caught.value)
 
 
-# --- compile ---
-
-
+# --- compile
 def test_without_a_compiler_it_says_so_and_works(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.warns(UserWarning, match="needs a C.. compiler"):
@@ -295,9 +285,7 @@ def test_compiled_equals_uncompiled(options):
         assert torch.allclose(plain, fast, atol=1e-6)
 
 
-# --- models ---
-
-
+# --- models
 def test_models_are_the_published_ones_and_always_the_same():
     assert count_parameters(sine_net()) == 1 * 40 + 40 + 40 * 40 + 40 + 40 + 1
     assert conv4()(torch.rand(2, 1, 28, 28)).shape == (2, 64)

@@ -28,9 +28,7 @@ def identity(x):
     return (x[..., 0, 0, 0] * 255).round().long(), (x[..., 1, 0, 0] * 255).round().long()
 
 
-# --- TaskBatch ---
-
-
+# --- TaskBatch
 def test_batch_iterates_slices_and_moves():
     batch = SineTasks(3, 4).sample(5, generator())
     assert [tuple(t.shape) for t in batch] == [(5, 3, 1), (5, 3, 1), (5, 4, 1), (5, 4, 1)]
@@ -63,9 +61,7 @@ def test_batch_refuses_what_does_not_fit(change, error, words):
         TaskBatch(**{**parts, **change})
 
 
-# --- sine waves ---
-
-
+# --- sine waves
 def test_sine_points_lie_on_one_wave_a_task():
     batch = SineTasks(shots=40, queries=50).sample(20, generator())
     x, y = (
@@ -120,9 +116,7 @@ def test_sine_refuses_bad_input(make, error, words):
         make()
 
 
-# --- episodes ---
-
-
+# --- episodes
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_episode_keeps_the_rules(data):

@@ -196,9 +196,7 @@ def test_bad_input_gets_one_sentence(run, error, words):
         run()
 
 
-# --- history ---
-
-
+# --- history
 def test_smoothing_by_hand():
     assert smooth([3.0, 3.0, 3.0]) == pytest.approx([3, 3, 3])
     assert smooth([0.0, 3.0], window=2) == pytest.approx(
@@ -217,9 +215,7 @@ def test_history_plots_itself_with_and_without_validation():
     assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx(smooth(history.loss))
 
 
-# --- evaluation ---
-
-
+# --- evaluation
 def test_interval_by_hand():
     result = evaluate(JointTraining(sine_net(), steps=0), TASKS, 40, generator(3))
     batch = TASKS.sample(40, generator(3))

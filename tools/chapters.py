@@ -33,7 +33,7 @@ The tag (optional) makes the tests compare the cell's text output with the built
 are the same on every machine (shapes, counts, rounded numbers that are far from a rounding edge).
 
 The builder adds what all chapters share, so a source has none of it: the title block with the launch badges
-(from pyproject.toml's Repository), the setup cell (it imports torch, matplotlib.pyplot as plt, metalib and
+(from pyproject.toml's Repository), the setup cell (it imports torch, metalib and
 exercises; on Colab it installs metalib first), and the line to the next chapter. An exercise or the quiz is
 one cell with its id:
 

@@ -24,7 +24,6 @@ import sys
 if "google.colab" in sys.modules:  # Colab has what metalib needs: add metalib alone, replace nothing
     %pip install --quiet --no-deps git+{repository}
 
-import matplotlib.pyplot as plt
 import torch
 
 import metalib

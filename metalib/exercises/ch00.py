@@ -3,6 +3,8 @@
 from metalib.exercises.exercise import Exercise, Wrong
 from metalib.exercises.quiz import Choice, Question, Quiz
 
+TITLE = "Start here"
+
 WARM_UP = Exercise(
     id="00/warm-up",
     title="warm-up",

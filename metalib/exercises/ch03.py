@@ -23,10 +23,10 @@ def start(generator):
     return [(0.3 * torch.randn(shape, generator=generator)).requires_grad_() for shape in shapes]
 
 
+TITLE = "MAML in three steps"
+
+
 # --- 1: the inner step by hand
-# ----------------------------------------------------------------------------------------------
-
-
 def probe_inner_step(inner_step):
     generator = torch.Generator().manual_seed(1)
     theta = torch.tensor([0.5, -1.0])
@@ -121,9 +121,6 @@ def inner_step_by_hand(theta, x, y, alpha):
 
 
 # --- 2: the meta-loss
-# -------------------------------------------------------------------------------------------------------
-
-
 def probe_meta_loss(meta_loss):
     generator = torch.Generator().manual_seed(2)
     theta = start(generator)
@@ -220,9 +217,6 @@ def meta_loss_after(theta, batch, alpha, steps):
 
 
 # --- 3 and 4: the gradient of it
-# --------------------------------------------------------------------------------------------
-
-
 def probe_meta_gradient(meta_gradient):
     def support_loss(theta):
         return (theta**4).sum() / 4 + theta[0] * theta[1]
@@ -368,8 +362,6 @@ def first_order_gradient(support_loss, query_loss, theta, alpha):
 
 
 # --- 5: α
-# ----------------
-
 ALPHA = Exercise(
     id="03/alpha",
     title="how large may α be?",

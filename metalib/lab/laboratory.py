@@ -52,11 +52,11 @@ class Laboratory:
         self._busy = self._stale = False
         # As many columns as fit: three on a laptop, two or one on an enlarged projector.
         columns = widgets.Layout(
-            grid_template_columns="repeat(auto-fit, minmax(min(240px, 100%), 1fr))",
+            grid_template_columns="repeat(auto-fit, minmax(min(266px, 100%), 1fr))",
             grid_gap="0 20px",
             width="100%",
             overflow="visible",
-            padding="0 8px",
+            padding="0 4px",
         )
         shown = [control for control in self.controls.values() if not isinstance(control, Hidden)]
         self.box = widgets.VBox(

@@ -140,6 +140,10 @@ function strokePad(model, stage) {
 function tendControls(root) {
   let box = null;
   function tend() {
+    // A notebook's own one-key commands (dd deletes a cell!) must not fire while something here has the focus.
+    for (const node of box.querySelectorAll("[tabindex], [contenteditable], button, select, input")) {
+      node.setAttribute("data-lm-suppress-shortcuts", "true");
+    }
     for (const label of box.querySelectorAll("label[title=null]")) label.removeAttribute("title");
     for (const handle of box.querySelectorAll("[role=slider]")) {
       const control = handle.closest(".jupyter-widgets");
@@ -153,9 +157,7 @@ function tendControls(root) {
   // The view is not in the page yet.
   const start = requestAnimationFrame(() => {
     box = root.closest(".metalib-laboratory") ?? root;
-    // A notebook's own one-key commands (dd deletes a cell!) must not fire while a control here has the focus.
-    box.setAttribute("data-lm-suppress-shortcuts", "true");
-    watcher.observe(box, { subtree: true, childList: true, attributeFilter: ["aria-valuetext", "title"] });
+    watcher.observe(box, { subtree: true, childList: true, attributeFilter: ["aria-valuetext", "title", "tabindex"] });
     tend();
   });
   return () => {
@@ -213,7 +215,7 @@ function render({ model, el }) {
       if (model.get("interactive")) report("up", event);
     },
     pointerleave(event) {
-      if (!pressed && event.isPrimary && model.get("interactive")) report("leave", event);
+      if (!pressed && event.isPrimary && active() && model.get("hover")) report("leave", event);
     },
     keydown(event) {
       if (!active() || event.target !== stage || !KEYS.has(event.key)) return;

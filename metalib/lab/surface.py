@@ -68,7 +68,7 @@ class Surface(anywidget.AnyWidget):
     resolution = traitlets.Float(1.0).tag(sync=True)  # screen pixels a CSS pixel at full width: 1, 1.5 or 2
     label = traitlets.Unicode("").tag(sync=True)  # what a screen reader calls it when it can be touched
     interactive = traitlets.Bool(False).tag(sync=True)
-    hover = traitlets.Bool(False).tag(sync=True)  # report moves without a button pressed too
+    hover = traitlets.Bool(False).tag(sync=True)  # report moves without a button pressed, and "leave"
     drawing = traitlets.Bool(False).tag(sync=True)
     strokes = traitlets.List().tag(sync=True)
     pen_width = traitlets.Float(0.03).tag(sync=True)  # in picture widths

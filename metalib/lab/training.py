@@ -29,7 +29,7 @@ from metalib.learners import GradientLearner
 from metalib.tasks.batch import check_positive
 from metalib.training import Training, training_steps
 
-CHUNK = 0.12  # seconds of training before other widgets get their turn
+CHUNK = 0.1  # seconds of training before other widgets get their turn
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,11 @@ class TrainingLaboratory(Laboratory):
         alpha = training.learner.alpha if alpha is None else alpha
         self.shown = {"steps": steps, "shots": shots, "alpha": alpha}
         self.snapshots: list[tuple[int, dict[str, torch.Tensor]]] = []
+        self._planned = planned_moments(training.iteration, iterations)
         self._model = copy.deepcopy(training.learner.model)  # takes the values of one snapshot after another
         self._running: asyncio.Task | None = None
         self._keep()
+        self._newest = (0, training.iteration)  # the last moment that the slider was told of
 
         self.start_button = widgets.Button(description=_("Start"), icon="play", button_style="primary")
         self.pause_button = widgets.Button(description=_("Pause"), icon="pause", disabled=True)
@@ -144,7 +146,7 @@ class TrainingLaboratory(Laboratory):
         position = widgets.IntSlider(
             0,
             min=0,
-            max=0,
+            max=max(1, len(self._planned) - 1),  # fixed: after a change of its range the End key goes astray
             readout=False,
             description=_("look back"),
             style={"description_width": "initial"},
@@ -155,7 +157,7 @@ class TrainingLaboratory(Laboratory):
         self.pause_button.on_click(lambda button: self.pause())
         buttons = widgets.HBox(
             [self.start_button, self.pause_button, self.play, self.progress],
-            layout=widgets.Layout(flex_flow="row wrap", padding="4px 8px", overflow="visible"),
+            layout=widgets.Layout(flex_flow="row wrap", padding="4px", overflow="visible"),
         )
         super().__init__(
             self.moment,
@@ -166,8 +168,8 @@ class TrainingLaboratory(Laboratory):
         self._refresh()
 
     def moment(self, position: int, task: int) -> Moment:
-        """The result at the snapshot number `position`, on the task with this number."""
-        iteration, values = self.snapshots[position]
+        """The result at the snapshot number `position`, or at the newest where that is still to come."""
+        iteration, values = self.snapshots[min(position, len(self.snapshots) - 1)]
         self._model.load_state_dict(values)
         chosen = torch.rand(2, generator=torch.Generator().manual_seed(task), dtype=torch.float64).tolist()
         adaptation = adapt_sine(
@@ -194,7 +196,7 @@ class TrainingLaboratory(Laboratory):
         goal = self.training.iteration + (left if iterations is None else min(left, iterations))
         try:
             for done in training_steps(self.training, goal):
-                if done >= self._next or done == self.iterations:
+                if done in self._planned:
                     self._keep()
         finally:
             self._keep_last()
@@ -220,13 +222,13 @@ class TrainingLaboratory(Laboratory):
             while self.training.iteration < self.iterations:
                 began = time.perf_counter()
                 for done in training_steps(self.training, self.iterations):
-                    if done >= self._next or done == self.iterations:
+                    if done in self._planned:
                         self._keep()
                     if time.perf_counter() - began > CHUNK:
                         break
                 self._catch_up()
                 # Only here can a pause take effect: between whole steps.
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.02)
         except KeyboardInterrupt:
             pass  # the kernel's stop button is a pause too, and must not end the kernel's own loop
         except Exception as error:
@@ -237,31 +239,29 @@ class TrainingLaboratory(Laboratory):
             self._refresh()
 
     def _keep(self) -> None:
-        """Remember θ. The next time is after 5 % more iterations, and 25 at most."""
-        iteration = self.training.iteration
-        values = {
-            name: value.detach().clone() for name, value in self.training.learner.model.state_dict().items()
-        }
-        self.snapshots.append((iteration, values))
-        self._next = iteration + min(25, max(1, iteration // 20))
+        """Remember θ. A moment that was not planned, at a pause, gives way to the next."""
+        if self.snapshots and self.snapshots[-1][0] not in self._planned:
+            self.snapshots.pop()
+        learned = self.training.learner.model.state_dict()
+        self.snapshots.append(
+            (self.training.iteration, {name: value.clone() for name, value in learned.items()})
+        )
 
     def _keep_last(self) -> None:
         if self.snapshots[-1][0] != self.training.iteration:
             self._keep()
 
     def _catch_up(self) -> None:
-        """Let the slider reach the newest snapshot, and follow it unless somebody is looking back."""
-        position, newest = self.controls["position"], len(self.snapshots) - 1
-        if newest > position.max:
-            following = position.value == position.max
-            self._held = True
-            try:
-                self.play.max = position.max = newest
-                if following:
-                    self.play.value = position.value = newest
-            finally:
-                self._held = False
+        """Go on to the newest snapshot, unless somebody is looking back."""
+        newest = (len(self.snapshots) - 1, self.snapshots[-1][0])
+        if newest != self._newest:
+            position = self.controls["position"]
+            following = position.value >= self._newest[0]
+            self._newest = newest
+            self.play.max = newest[0]
             if following:
+                self._assign({"position": newest[0]})
+                self.play.value = newest[0]
                 self.draw()
         self._refresh()
 
@@ -270,3 +270,11 @@ class TrainingLaboratory(Laboratory):
         self.start_button.disabled = self.is_running or done >= self.iterations
         self.pause_button.disabled = not self.is_running
         self.progress.value = _("{done} of {total} meta-iterations").format(done=done, total=self.iterations)
+
+
+def planned_moments(first: int, last: int) -> dict[int, None]:
+    """The iterations to remember: `first`, then each time 5 % more (but 25 at most), and `last`."""
+    moments = {first: None}
+    while (now := next(reversed(moments))) < last:
+        moments[min(last, now + min(25, max(1, now // 20)))] = None
+    return moments

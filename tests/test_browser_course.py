@@ -1,0 +1,154 @@
+"""As a learner: open the course by the README's command, run chapter 3, drag α, see the picture change."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[1]
+RUN_SECONDS = 400  # how long chapter 3 may take on a busy machine
+
+
+def wait_until(page, condition, what, seconds=20):
+    """Wait until the function `condition` is true; returns what it gave."""
+    for _attempt in range(int(seconds / 0.2)):
+        if value := condition():
+            return value
+        page.wait_for_timeout(200)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not shutil.which("make"), reason="needs make")
+@pytest.mark.skipif(not (ROOT / ".venv").is_dir(), reason="the course is not installed by `make` here")
+def test_the_readmes_command_opens_the_course(browser, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
+    environment = {**os.environ, **{place: str(tmp_path / place) for place in places}}
+    options = f"--no-browser --allow-root --ServerApp.port={port} --IdentityProvider.token=open"
+    log = tmp_path / "log.txt"
+    with log.open("wb") as said:
+        server = subprocess.Popen(
+            ["make", "lab", f"LAB_ARGS={options}"],
+            cwd=ROOT,
+            env=environment,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    try:
+        address = None
+        for _attempt in range(300):
+            if address := re.search(rf"http://127\.0\.0\.1:{port}/\S+", log.read_text("utf-8", "replace")):
+                break
+            assert server.poll() is None, log.read_text("utf-8", "replace")[-2000:]
+            time.sleep(0.3)
+        assert address, log.read_text("utf-8", "replace")[-2000:]
+        assert "/lab/tree/00_start_here.ipynb" in address[0]
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address[0])
+        page.get_by_role("heading", name="Start here").wait_for(timeout=60_000)
+        # No kernel has run yet: the laboratory is there as a picture, and nothing is broken.
+        wait_until(page, lambda: page.locator(".jp-OutputArea img").count(), "the still picture")
+        assert page.get_by_text("Error displaying widget").count() == 0
+        page.close()
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def chapter(browser, jupyter_lab):
+    """Chapter 3 in JupyterLab after *Run all cells*."""
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(jupyter_lab.notebook("03_maml.ipynb"))
+    idle = page.get_by_text("Python 3 (ipykernel) | Idle")
+    idle.wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    quiz = page.locator(".metalib-quiz")  # the last cell that makes something
+    wait_until(page, quiz.count, "running chapter 3", RUN_SECONDS)
+    idle.wait_for()
+    yield page
+    page.context.close()
+
+
+def laboratory(page, number):
+    found = page.locator(".metalib-laboratory").nth(number)
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def test_the_chapter_runs_without_an_error(chapter):
+    assert (
+        chapter.locator(
+            "[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText pre .ansi-red-fg"
+        ).count()
+        == 0
+    )
+    assert chapter.get_by_text("Error displaying widget").count() == 0
+    assert chapter.get_by_text("Not attempted yet.").count() == 5
+    assert chapter.locator(".metalib-laboratory").count() == 2
+
+
+def test_dragging_alpha_changes_the_picture(chapter):
+    lab = laboratory(chapter, 1)
+    picture, slider = lab.locator("img").first, lab.get_by_role("slider", name="α (inner rate)")
+    before, words = picture.get_attribute("src"), picture.get_attribute("alt")
+    assert "α = 0.01." in words
+    box = slider.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    chapter.mouse.move(x, y)
+    chapter.mouse.down()
+    chapter.mouse.move(x - 60, y, steps=20)
+    chapter.mouse.up()
+    wait_until(chapter, lambda: picture.get_attribute("alt") != words, "a new picture")
+    assert picture.get_attribute("src") != before
+    assert float(re.search(r"α = ([\d.e-]+)\.", picture.get_attribute("alt"))[1]) < 0.01
+
+
+def test_the_training_can_be_scrubbed(chapter):
+    lab = laboratory(chapter, 0)
+    picture = lab.locator("img").first
+    assert "Meta-iteration 1500" in picture.get_attribute("alt")
+    lab.get_by_role("slider", name="look back").press("Home")
+    wait_until(chapter, lambda: "Meta-iteration 0" in picture.get_attribute("alt"), "going back")
+
+
+def test_an_exercise_is_answered(chapter):
+    """Type the solution of the first exercise, run it and its check."""
+    stub = chapter.locator(".jp-CodeCell", has_text="def inner_step_by_hand").first
+    stub.scroll_into_view_if_needed()
+    stub.locator(".cm-content").click()
+    chapter.keyboard.press("Control+a")
+    chapter.keyboard.insert_text(
+        "def inner_step_by_hand(theta, x, y, alpha):\n"
+        "    a, b = theta\n"
+        "    residual = a * x + b - y\n"
+        "    return theta + alpha * torch.stack([(2 * residual * x).mean(), (2 * residual).mean()])"
+    )
+    chapter.keyboard.press("Shift+Enter")
+    chapter.keyboard.press("Shift+Enter")
+    chapter.get_by_text("You walked uphill").wait_for()
+    stub.locator(".cm-content").click()
+    chapter.keyboard.press("Control+a")
+    chapter.keyboard.insert_text(
+        "def inner_step_by_hand(theta, x, y, alpha):\n"
+        "    a, b = theta\n"
+        "    residual = a * x + b - y\n"
+        "    return theta - alpha * torch.stack([(2 * residual * x).mean(), (2 * residual).mean()])"
+    )
+    chapter.keyboard.press("Shift+Enter")
+    chapter.keyboard.press("Shift+Enter")
+    chapter.get_by_text("That is all an inner step is").wait_for()
