@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -50,6 +51,8 @@ class Laboratory:
         self.result: Any = None
         self._held = False
         self._busy = self._stale = False
+        # JupyterLab hands widgets' messages to other threads (subshells) than the one that runs the cells.
+        self._lock = threading.RLock()
         # As many columns as fit: three on a laptop, two or one on an enlarged projector.
         columns = widgets.Layout(
             grid_template_columns="repeat(auto-fit, minmax(min(266px, 100%), 1fr))",
@@ -88,31 +91,36 @@ class Laboratory:
                     name=unknown[0], names=", ".join(self.controls)
                 )
             )
-        before = self.state
-        try:
-            self._assign(values)
-            self.draw()
-        except Exception:
-            self._assign({name: before[name] for name in values})
-            raise
-        return self.result
+        with self._lock:
+            before = self.state
+            try:
+                self._assign(values)
+                self.draw()
+            except Exception:
+                self._assign({name: before[name] for name in values})
+                raise
+            return self.result
 
     def draw(self) -> None:
         """Compute and show the present state; should that change the state, the newest in the end."""
-        self._stale = True
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            while self._stale:
-                self._stale = False
-                result = self.compute(**self.state)
-                picture, words = self.picture.png(result), self.picture.describe(result)
-                self.result = result
-                self.surface.show(picture, words)
-                self.surface.say(self.picture.remark(result))
-        finally:
-            self._busy = False
+        with self._lock:
+            self._stale = True
+            if self._busy:
+                return
+            self._busy = True
+            try:
+                while self._stale:
+                    self._stale = False
+                    self._draw_once()
+            finally:
+                self._busy = False
+
+    def _draw_once(self) -> None:
+        result = self.compute(**self.state)
+        picture, words = self.picture.png(result), self.picture.describe(result)
+        self.result = result
+        self.surface.show(picture, words)
+        self.surface.say(self.picture.remark(result))
 
     def _assign(self, values: Mapping[str, Any]) -> None:
         self._held = True
@@ -123,10 +131,10 @@ class Laboratory:
             self._held = False
 
     def _changed(self, change: Any) -> None:
-        if self._held:
-            return
         try:
-            self.draw()
+            with self._lock:
+                if not self._held:
+                    self.draw()
         except Exception as error:
             self.surface.say(explain(error), failed=True)
             # ipywidgets locks a property while it takes it over from the browser: only then is nobody there
@@ -135,8 +143,8 @@ class Laboratory:
                 raise
 
     def _resized(self, change: Any) -> None:
-        self.picture.resolution = change.new
-        if self.result is not None:
+        with self._lock:
+            self.picture.resolution = change.new
             self.surface.show(self.picture.png(self.result), self.picture.describe(self.result))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:

@@ -29,7 +29,7 @@ from metalib.learners import GradientLearner
 from metalib.tasks.batch import check_positive
 from metalib.training import Training, training_steps
 
-CHUNK = 0.1  # seconds of training before other widgets get their turn
+CHUNK, BREATH = 0.1, 0.02  # seconds of training, and then of peace in which other widgets get their turn
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ class TrainingLaboratory(Laboratory):
         self.snapshots: list[tuple[int, dict[str, torch.Tensor]]] = []
         self._planned = planned_moments(training.iteration, iterations)
         self._model = copy.deepcopy(training.learner.model)  # takes the values of one snapshot after another
-        self._running: asyncio.Task | None = None
+        self._task: asyncio.Task | None = None
+        self._wanted = False
         self._keep()
         self._newest = (0, training.iteration)  # the last moment that the slider was told of
 
@@ -152,7 +153,8 @@ class TrainingLaboratory(Laboratory):
             style={"description_width": "initial"},
             layout=widgets.Layout(width="auto"),
         )
-        self._link = widgets.jslink((self.play, "value"), (position, "value"))
+        # One way only: a link back would bring old positions home after the learner has moved on.
+        self._link = widgets.jsdlink((self.play, "value"), (position, "value"))
         self.start_button.on_click(lambda button: self.start())
         self.pause_button.on_click(lambda button: self.pause())
         buttons = widgets.HBox(
@@ -187,7 +189,10 @@ class TrainingLaboratory(Laboratory):
     @property
     def is_running(self) -> bool:
         """Is it training in the background."""
-        return self._running is not None and not self._running.done()
+        task = (
+            self._task
+        )  # its loop ends with the browser page where JupyterLab gives widgets a thread of their own
+        return self._wanted and task is not None and not task.done() and task.get_loop().is_running()
 
     def train(self, iterations: int | None = None) -> None:
         """Train `iterations` more meta-iterations now (all that are left, where None), then show the last."""
@@ -195,48 +200,56 @@ class TrainingLaboratory(Laboratory):
         left = self.iterations - self.training.iteration
         goal = self.training.iteration + (left if iterations is None else min(left, iterations))
         try:
-            for done in training_steps(self.training, goal):
-                if done in self._planned:
-                    self._keep()
+            while self.training.iteration < goal:
+                self._step()
         finally:
-            self._keep_last()
-            self._catch_up()
+            self._show_last()
 
     def start(self) -> None:
         """Train in the background of this kernel; nothing happens where it already does, or has finished."""
         if self.is_running or self.training.iteration >= self.iterations:
             return
-        self._running = asyncio.get_running_loop().create_task(self._run())
+        self._wanted = True
+        self._task = asyncio.get_running_loop().create_task(self._run())
         self._refresh()
 
     def pause(self) -> None:
         """Stop after the running meta-iteration. `start` goes on from there."""
-        if self.is_running:
-            self._running.cancel()
-        self._running = None
-        self._keep_last()
-        self._catch_up()
+        self._wanted = False
+        self._show_last()
 
     async def _run(self) -> None:
+        task = asyncio.current_task()
         try:
-            while self.training.iteration < self.iterations:
+            while self._wanted and task is self._task and self.training.iteration < self.iterations:
                 began = time.perf_counter()
-                for done in training_steps(self.training, self.iterations):
-                    if done in self._planned:
-                        self._keep()
-                    if time.perf_counter() - began > CHUNK:
-                        break
+                while time.perf_counter() - began < CHUNK and self.training.iteration < self.iterations:
+                    with self._lock:
+                        if not (self._wanted and task is self._task):
+                            return
+                        self._step()
                 self._catch_up()
-                # Only here can a pause take effect: between whole steps.
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(BREATH)
         except KeyboardInterrupt:
             pass  # the kernel's stop button is a pause too, and must not end the kernel's own loop
         except Exception as error:
             self.surface.say(explain(error), failed=True)
         finally:
-            if self._running is asyncio.current_task():
-                self._running = None
+            if task is self._task:
+                self._wanted = False
             self._refresh()
+
+    def _step(self) -> None:
+        with self._lock:
+            next(training_steps(self.training, self.iterations))
+            if self.training.iteration in self._planned:
+                self._keep()
+
+    def _show_last(self) -> None:
+        with self._lock:
+            if self.snapshots[-1][0] != self.training.iteration:
+                self._keep()
+            self._catch_up()
 
     def _keep(self) -> None:
         """Remember θ. A moment that was not planned, at a pause, gives way to the next."""
@@ -247,23 +260,18 @@ class TrainingLaboratory(Laboratory):
             (self.training.iteration, {name: value.clone() for name, value in learned.items()})
         )
 
-    def _keep_last(self) -> None:
-        if self.snapshots[-1][0] != self.training.iteration:
-            self._keep()
-
     def _catch_up(self) -> None:
         """Go on to the newest snapshot, unless somebody is looking back."""
-        newest = (len(self.snapshots) - 1, self.snapshots[-1][0])
-        if newest != self._newest:
-            position = self.controls["position"]
-            following = position.value >= self._newest[0]
-            self._newest = newest
-            self.play.max = newest[0]
-            if following:
-                self._assign({"position": newest[0]})
-                self.play.value = newest[0]
-                self.draw()
-        self._refresh()
+        with self._lock:
+            newest = (len(self.snapshots) - 1, self.snapshots[-1][0])
+            if newest != self._newest:
+                following = self.controls["position"].value >= self._newest[0]
+                self._newest = newest
+                self.play.max = newest[0]
+                if following:
+                    self._assign({"position": newest[0]})
+                    self.draw()
+            self._refresh()
 
     def _refresh(self) -> None:
         done = self.training.iteration
