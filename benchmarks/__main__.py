@@ -1,4 +1,7 @@
-"""Every benchmark, one after the other: ``python -m benchmarks``. Each alone: ``python -m benchmarks.sampler``."""
+"""Every benchmark, one after the other: ``python -m benchmarks``.
+
+Each alone, with options of its own: ``python -m benchmarks.sampler --help``.
+"""
 
 import subprocess
 import sys
@@ -13,7 +16,7 @@ def main() -> int:
     failed = []
     for name in PROGRAMS:
         print(f"\n=== {name} ===", flush=True)
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]], cwd=root).returncode:
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=root).returncode:
             failed.append(name)
     if failed:
         print(f"\nfailed: {', '.join(failed)}")

@@ -15,24 +15,30 @@ SLOT_SECONDS = 0.05  # a fast contestant is called again until its turn has last
 
 
 def interleaved(
-    contestants: Mapping[str, Callable[[], object]], rounds: int, slot: float = SLOT_SECONDS
+    contestants: Mapping[str, Callable[[], object]],
+    rounds: int,
+    slot: float = SLOT_SECONDS,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds per call of each contestant in each round; the rounds go A B C, A B C, ….
 
     Whatever else the machine does then falls on all alike. A turn is one call that is not timed (it brings
     the contestant's data back into the caches) and then timed calls until ``slot`` seconds are over, at least
     one. Garbage is collected between turns, so that nobody pays for the garbage of the one before.
+
+    ``clock``: ``time.process_time`` counts the processor's time of all threads of this process, and not the
+    waiting for other programs; not for contestants that start processes of their own.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _round in range(rounds):
         for name, call in contestants.items():
             gc.collect()
             call()
-            calls, start = 0, time.perf_counter()
-            while calls == 0 or time.perf_counter() - start < slot:
+            calls, start, now = 0, clock(), 0.0
+            while calls == 0 or now - start < slot:
                 call()
-                calls += 1
-            seconds[name].append((time.perf_counter() - start) / calls)
+                calls, now = calls + 1, clock()
+            seconds[name].append((now - start) / calls)
     return seconds
 
 

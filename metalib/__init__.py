@@ -20,6 +20,7 @@ _HOME = {
         "Learner",
         "MAML",
         "NearestCentroid",
+        "NeuralProcess",
         "ProtoNet",
         "Reptile",
     ),

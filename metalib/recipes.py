@@ -30,9 +30,13 @@ ones."""
 
 LEARNERS: dict[str, Callable[..., Learner]] = {
     name: getattr(learners, name)
-    for name in ("MAML", "Reptile", "JointTraining", "ProtoNet", "NearestCentroid")
+    for name in ("MAML", "Reptile", "JointTraining", "ProtoNet", "NearestCentroid", "NeuralProcess")
 }
-MODELS: dict[str, Callable[..., nn.Module]] = {"sine_net": models.sine_net, "conv4": models.conv4}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "sine_net": models.sine_net,
+    "conv4": models.conv4,
+    "neural_process_net": learners.neural_process_net,
+}
 IMAGES: dict[str, Callable[..., data.ImageSet]] = {"glyphs": data.glyphs, "omniglot": data.omniglot}
 
 

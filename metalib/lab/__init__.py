@@ -4,6 +4,7 @@ from metalib.lab import controls, look
 from metalib.lab.episode import EpisodeLaboratory
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.landscape import LandscapeLaboratory
+from metalib.lab.learning_curves import LearningCurvesLaboratory
 from metalib.lab.picture import Picture
 from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
@@ -14,6 +15,7 @@ __all__ = [
     "KeyEvent",
     "Laboratory",
     "LandscapeLaboratory",
+    "LearningCurvesLaboratory",
     "Picture",
     "PointerEvent",
     "SineLaboratory",

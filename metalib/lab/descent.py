@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from metalib.curve_methods import EXPLODED, WATCHED
 from metalib.learners import GradientLearner
 
 
@@ -18,7 +19,7 @@ def descend(
     learners: Sequence[GradientLearner], support_x: Tensor, support_y: Tensor, query_x: Tensor
 ) -> list[np.ndarray]:
     """What each learner predicts after its own inner steps on one and the same task, or at its start where
-    they made the examples worse (`metalib.curves.Guarded`).
+    they explode (as `metalib.curve_methods.Guarded` has it).
 
     Args:
         learners: gradient learners around `metalib.models.sine_net`, each with its α and number of steps.
@@ -36,12 +37,16 @@ def _one(learner: GradientLearner, x: np.ndarray, y: np.ndarray, q: np.ndarray) 
     # (out, in) as PyTorch keeps them becomes (in, out), and a copy: the model is left alone.
     start = [parameter.detach().numpy().T for parameter in learner.model.parameters()]
     w1, b1, w2, b2, w3, b3 = adapted = [value.copy() for value in start]
+    losses: list[float] = []
     alpha, scale = np.float32(learner.alpha), np.float32(2 / len(x))
     with np.errstate(over="ignore", invalid="ignore"):  # an exploding task is taken back below
-        for _step in range(int(learner.steps)):
+        for step in range(int(learner.steps)):
             h = np.maximum(x @ w1 + b1, 0)
             g = np.maximum(h @ w2 + b2, 0)
-            slope = (g @ w3 + b3 - y) * scale  # dL/d(output)
+            residual = g @ w3 + b3 - y
+            if step <= WATCHED:
+                losses.append(np.square(residual).mean())
+            slope = residual * scale  # dL/d(output)
             slope_g = (slope @ w3.T) * (g > 0)
             slope_h = (slope_g @ w2.T) * (h > 0)
             w3 -= alpha * (g.T @ slope)
@@ -50,8 +55,9 @@ def _one(learner: GradientLearner, x: np.ndarray, y: np.ndarray, q: np.ndarray) 
             b2 -= alpha * slope_g.sum(axis=0)
             w1 -= alpha * (x.T @ slope_h)
             b1 -= alpha * slope_h.sum(axis=0)
-        before, after = (np.square(_network(theta, x) - y).mean() for theta in (start, adapted))
-    return _network(adapted if after <= before else start, q)[:, 0]
+        losses.append(np.square(_network(adapted, x) - y).mean())
+    fine = losses[-1] <= losses[0] and all(loss <= EXPLODED * losses[0] for loss in losses)
+    return _network(adapted if fine else start, q)[:, 0]
 
 
 def _network(theta: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 const KEYS = new Set([
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",
-  "Enter", " ", "Escape", "Delete", "Backspace", "+", "-",
+  "Enter", " ", "Escape", "Delete", "Backspace", "+", "-", ..."0123456789",
 ]);
 const RESOLUTIONS = [1, 1.5, 2];
 

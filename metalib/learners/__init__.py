@@ -4,6 +4,7 @@ from metalib.learners.base import Learner
 from metalib.learners.gradient import MAML, FastWeights, FromScratch, GradientLearner, JointTraining, Reptile
 from metalib.learners.losses import task_losses
 from metalib.learners.metric import NearestCentroid, ProtoNet
+from metalib.learners.neural_process import NeuralProcess, neural_process_net
 
 __all__ = [
     "FastWeights",
@@ -13,7 +14,9 @@ __all__ = [
     "Learner",
     "MAML",
     "NearestCentroid",
+    "NeuralProcess",
     "ProtoNet",
     "Reptile",
+    "neural_process_net",
     "task_losses",
 ]

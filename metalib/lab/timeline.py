@@ -1,0 +1,85 @@
+"""A drawn timeline: a scale of years, and one line of text for each work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metalib.i18n import _
+from metalib.lab import look
+
+# Kind of work: what it is called, colour, marker.
+KINDS = {
+    "idea": (_("the idea and its theory"), look.BLACK, "D"),
+    "model": (_("a network that learns in its activations"), look.VERMILION, "s"),
+    "metric": (_("a learned distance"), look.DARK_GREEN, "^"),
+    "optimisation": (_("a learned start or learning rule"), look.BLUE, "o"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One work: year, authors (short), what it did (short), and its kind, a key of `KINDS`."""
+
+    year: int
+    authors: str
+    what: str
+    kind: str
+
+
+HISTORY = (
+    Entry(1987, "Schmidhuber", _("programs that improve how they learn"), "idea"),
+    Entry(
+        1991, "Bengio, Bengio & Cloutier", _("a learning rule for synapses, itself learned"), "optimisation"
+    ),
+    Entry(1993, "Bromley et al.", _("Siamese networks: is it the same signature?"), "metric"),
+    Entry(1996, "Thrun", _("is the n-th thing easier to learn than the first?"), "idea"),
+    Entry(1998, "Thrun & Pratt", _("the book “Learning to Learn”"), "idea"),
+    Entry(2000, "Baxter", _("how many tasks does it take? a theory"), "idea"),
+    Entry(2001, "Hochreiter et al.", _("a recurrent network learns to learn"), "model"),
+    Entry(2006, "Fei-Fei et al.", _("one picture of a new kind of object"), "idea"),
+    Entry(2015, "Lake et al.", _("Omniglot: characters from one example"), "idea"),
+    Entry(2016, "Santoro et al.", _("networks with an external memory"), "model"),
+    Entry(2016, "Vinyals et al.", _("matching networks; training in episodes"), "metric"),
+    Entry(2016, "Duan et al.", _("RL²: an agent that learns to explore"), "model"),
+    Entry(2017, "Finn et al.", _("MAML: a start from which one step leads far"), "optimisation"),
+    Entry(2017, "Snell et al.", _("ProtoNet: the nearest class mean"), "metric"),
+    Entry(2018, "Garnelo et al.", _("conditional neural processes"), "model"),
+    Entry(2020, "Brown et al.", _("GPT-3: learning from the examples in its prompt"), "model"),
+)
+
+
+def draw_timeline(entries: tuple[Entry, ...] = HISTORY) -> look.CourseFigure:
+    """The entries, in the order of their years, on a scale of years; the text alternative names them all.
+
+    Raises:
+        ValueError: the years are not in order.
+    """
+    years = [entry.year for entry in entries]
+    if years != sorted(years):
+        raise ValueError(_("The entries must be in the order of their years."))
+    words = "; ".join(f"{entry.year} {entry.authors}: {entry.what}" for entry in entries)
+    figure = look.figure(10, 1.2 + 0.36 * len(entries), alt=_("A timeline. {words}.").format(words=words))
+    axes = figure.subplots()
+    first, last, rows = years[0], years[-1], len(entries) - 1
+    axes.set(xlim=(0, 100), ylim=(rows + 0.6, -0.6))
+    axes.set_axis_off()
+    axes.plot([4, 4], [0, rows], color=look.GREY, linewidth=3)
+    for year in range(10 * (first // 10 + 1), last + 1, 10):
+        height = rows * (year - first) / (last - first)
+        axes.plot([2.8, 4], [height, height], color=look.GREY, linewidth=2)
+        axes.text(2.3, height, str(year), ha="right", va="center", fontsize=look.SMALL, color="#444444")
+    for row, entry in enumerate(entries):
+        _name, colour, marker = KINDS[entry.kind]
+        height = rows * (entry.year - first) / (last - first)
+        axes.plot([4, 11, 12.5], [height, row, row], color=look.LIGHT_GREY, linewidth=1.5, zorder=1)
+        axes.plot(4, height, marker="o", color=look.GREY, markersize=7, zorder=2)
+        axes.plot(13.5, row, marker=marker, color=colour, markersize=9)
+        axes.text(15.5, row, entry.year, va="center", fontsize=look.TEXT, fontweight="bold", color=colour)
+        axes.text(22, row, entry.authors, va="center", fontsize=look.TEXT)
+        axes.text(49, row, entry.what, va="center", fontsize=look.TEXT)
+    kinds = [
+        axes.plot([], [], linestyle="none", marker=marker, color=colour, markersize=9, label=name)[0]
+        for name, colour, marker in KINDS.values()
+    ]
+    look.legend(axes, handles=kinds, ncols=2)
+    return figure

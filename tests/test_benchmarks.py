@@ -1,0 +1,79 @@
+"""The benchmarks run, and nobody is compared who computes something else. Nothing here looks at a clock."""
+
+import pytest
+import torch
+
+from benchmarks import meta_step, sampler, timing
+from metalib import MAML, Episodes
+
+PEERS = ["metalib loop", "learn2learn", "higher", "TorchOpt", "JAX jit"]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("name", PEERS)
+def test_every_contestant_computes_our_meta_gradient(name, steps):
+    built, missing = meta_step.build(steps, ["metalib batched", name], tasks=3)
+    if name in missing:
+        pytest.skip(missing[name])
+    assert meta_step.difference(built["metalib batched"], built[name]) < meta_step.TOLERANCE
+
+
+def test_meta_step_runs_and_refuses_what_computes_something_else(capsys, monkeypatch):
+    def first_order(model, batch, alpha, steps):  # our loss, and another gradient
+        learner = MAML(model, alpha, steps, first_order=True)
+
+        def step():
+            loss = learner.loss(batch)
+            return loss.detach(), torch.autograd.grad(loss, list(model.parameters()))
+
+        return step
+
+    def absent(model, batch, alpha, steps):
+        raise ImportError("No module named 'higher'")
+
+    monkeypatch.setitem(meta_step.BUILDERS, "TorchOpt", first_order)
+    monkeypatch.setitem(meta_step.BUILDERS, "higher", absent)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    names = ["metalib loop", "metalib batched", "TorchOpt", "higher"]
+    arguments = ["--rounds", "1", "--steps", "1", "--tasks", "2", "--only", *names]
+    assert meta_step.main(arguments) == 1
+    said = capsys.readouterr().out
+    assert "| metalib loop " in said and "| TorchOpt" not in said
+    assert "TorchOpt: NOT TIMED" in said
+    assert "higher: not here (No module named 'higher'). pip install" in said
+
+
+def test_the_plain_pipeline_draws_the_same_episodes(tmp_path):
+    images = torch.randint(256, (6, 16, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
+    sampler.write_files(images, tmp_path)
+    for rotations in (False, True):
+        ours = Episodes(images, ways=4, shots=1, queries=15, rotations=rotations)
+        files = sampler.EpisodeFiles(tmp_path, 6, 16, 4, rotations, length=1)
+        classes, drawings = ours.draw(1, torch.Generator().manual_seed(1))
+        batch = ours.gather(classes, drawings)
+        for mine, theirs in zip(batch, files.episode(classes[0], drawings[0]), strict=True):
+            assert torch.equal(mine[0], theirs)
+        assert [part.shape for part in files[0]] == [part[0].shape for part in batch]
+
+
+def test_sampler_runs(capsys, monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    options = "--rounds 1 --classes 6 --random --ways 2 --tasks 8 --sines 3 --workers 0".split()
+    assert sampler.main(options) == 0
+    said = capsys.readouterr().out
+    assert "| 3 tasks a batch" in said and "| 2-way, 8 tasks a batch, rotations" in said
+
+
+def test_times_faster_pairs_the_rounds():
+    # The machine was ten times slower in the second round: for both alike.
+    seconds = {"ours": [1.0, 10.0, 1.0], "theirs": [3.0, 30.0, 3.0]}
+    assert timing.times_faster(seconds, "ours", "theirs") == 3
+    assert timing.times_faster(seconds, "theirs", "ours") == pytest.approx(1 / 3)
+
+
+def test_rounds_are_interleaved():
+    calls = []
+    contestants = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    seconds = timing.interleaved(contestants, rounds=2, slot=0)
+    assert calls == list("aabb" * 2)  # in each turn one call to warm up and one that counts
+    assert all(len(values) == 2 for values in seconds.values())

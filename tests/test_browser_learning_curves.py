@@ -1,0 +1,51 @@
+"""The learning-curve laboratory in a real browser: the keyboard changes the shots, and tasks are chosen."""
+
+import nbformat
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CELL = "from metalib.lab import LearningCurvesLaboratory\nLearningCurvesLaboratory()"
+
+
+@pytest.fixture(scope="module")
+def page(browser, jupyter_lab):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(CELL)],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, jupyter_lab.folder / "learning_curves.ipynb")
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(jupyter_lab.notebook("learning_curves.ipynb"))
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.locator(".metalib-stage img").first.wait_for()
+    yield page
+    page.context.close()
+
+
+def wait_for_words(page, words):
+    page.locator(f'.metalib-stage img[alt*="{words}"]').first.wait_for()
+
+
+def test_arrow_keys_change_the_shots(page):
+    wait_for_words(page, "sine waves, after 5 shots")
+    page.get_by_label("shots").focus()
+    page.keyboard.press("ArrowDown")
+    wait_for_words(page, "after 7 shots")
+    for _press in range(2):
+        page.keyboard.press("ArrowUp")
+    wait_for_words(page, "after 3 shots")
+
+
+def test_tasks_and_method_are_chosen_and_what_is_not_there_is_said(page):
+    page.get_by_label("tasks").select_option("sine waves, upside down")
+    wait_for_words(page, "upside down, after 3 shots")
+    page.get_by_label("method").select_option("ProtoNet")
+    page.get_by_text("a wave has none").wait_for()
+    page.get_by_label("method").select_option("MAML")
+    page.get_by_text("a wave has none").wait_for(state="hidden")
+    page.get_by_role("button", name="another task").click()
+    page.get_by_text("task 1", exact=True).wait_for()

@@ -1,0 +1,238 @@
+"""The episode laboratory without a browser: the rules, the picture, the keys and the score."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from metalib import ProtoNet
+from metalib.data import ImageSet
+from metalib.lab import EpisodeLaboratory, KeyEvent
+from metalib.lab.episode_picture import EpisodePicture
+from metalib.lab.episode_rules import Answer, deal, play
+
+SETTING = {"script": "north", "ways": 4, "shots": 2, "queries": 3, "draw": 5}
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Two scripts of twelve characters. Drawings of a character differ in one pixel, which numbers them."""
+    generator = torch.Generator().manual_seed(0)
+    characters = torch.randint(0, 256, (24, 1, 1, 28, 28), generator=generator, dtype=torch.uint8)
+    drawings = characters.repeat(1, 8, 1, 1, 1)
+    drawings[:, :, 0, 0, 0] = torch.arange(8, dtype=torch.uint8)
+    names = [f"character {n}" for n in range(24)]
+    return ImageSet(drawings, names, ["north"] * 12 + ["south"] * 12, "toy")
+
+
+@pytest.fixture(scope="module")
+def learner():
+    return ProtoNet(nn.Flatten())
+
+
+@pytest.fixture
+def lab(images, learner):
+    return EpisodeLaboratory(learner, images, ways=4, shots=2, queries=2, script="north")
+
+
+@pytest.fixture(scope="module")
+def dealt(images, learner):
+    return deal(images, learner, **SETTING)
+
+
+def answers(dealt, given):
+    return tuple(
+        Answer(dealt.key, y, m, t) for y, m, t in zip(given, dealt.machine, dealt.truth, strict=False)
+    )
+
+
+# --- the rules
+def test_an_episode_is_what_its_numbers_say(images, dealt):
+    assert dealt.support.shape == (4, 2, 28, 28) and dealt.query.shape == (12, 28, 28)
+    assert sorted(dealt.truth) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert len(set(dealt.names)) == 4
+    for way, name in enumerate(dealt.names):
+        own = images.images[int(name.split()[1]), :, 0].numpy()
+        asked = [dealt.query[n] for n in range(12) if dealt.truth[n] == way]
+        used = [
+            [int(np.all(own == one, axis=(1, 2)).argmax()) for one in part]
+            for part in (dealt.support[way], asked)
+        ]
+        assert images.alphabets[int(name.split()[1])] == "north"
+        assert len(set(used[0]) | set(used[1])) == 5, "no drawing twice, none in both sets"
+        assert all(np.array_equal(own[n], one) for n, one in zip(used[0], dealt.support[way], strict=True))
+
+
+def test_the_machines_answers_are_those_of_the_nearest_average(dealt):
+    averages = dealt.support.astype(float).mean(axis=1)
+    for one, said in zip(dealt.query, dealt.machine, strict=True):
+        assert said == ((averages - one) ** 2).sum(axis=(1, 2)).argmin()
+
+
+def test_an_episode_can_be_had_again_and_queries_come_in_random_order(images, learner, dealt):
+    again, other = (deal(images, learner, **{**SETTING, "draw": draw}) for draw in (5, 6))
+    np.testing.assert_array_equal(again.query, dealt.query)
+    assert again.truth == dealt.truth and other.names != dealt.names
+    orders = {deal(images, learner, **{**SETTING, "draw": draw}).truth for draw in range(6)}
+    assert len(orders) > 3 and all(list(order) != sorted(order) for order in orders)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"script": "east"}, "no characters of the script 'east'"),
+        ({"ways": 13}, "13 ways need at least 13 classes, but there are 12"),
+        ({"shots": 6}, "6 shots . 3 queries need 9 drawings a class"),
+    ],
+)
+def test_what_cannot_be_dealt_is_said(images, learner, change, message):
+    with pytest.raises(ValueError, match=message):
+        deal(images, learner, **{**SETTING, **change})
+
+
+def test_only_finished_episodes_are_counted(images, learner, dealt):
+    other = deal(images, learner, **{**SETTING, "draw": 6})
+    right = answers(dealt, dealt.truth)
+    wrong = answers(other, [(t + 1) % 4 for t in other.truth])
+    unfinished = play(dealt, right[:-1])
+    assert unfinished.score.n == 0 and not unfinished.is_over and len(unfinished.yours) == 11
+    finished = play(dealt, right)
+    assert (
+        (finished.score.n, finished.score.yours) == (12, 12) and finished.is_over and finished.cursor is None
+    )
+    expected = sum(m == t for m, t in zip(dealt.machine, dealt.truth, strict=True))
+    assert finished.score.machine == expected
+    half = play(other, right + wrong[:5])
+    assert half.score == finished.score and half.yours == tuple(a.yours for a in wrong[:5])
+    both = play(other, right + wrong)
+    assert (both.score.n, both.score.yours) == (24, 12)
+    back = play(dealt, right + wrong)  # the first episode again: its answers are still there
+    assert back.is_over and back.score == both.score
+
+
+def test_the_cursor_stays_among_the_classes(dealt):
+    assert [play(dealt, cursor=c).cursor for c in (-3, 0, 3, 9)] == [0, 0, 3, 3]
+
+
+# --- the picture
+@pytest.mark.parametrize("given", [0, 3, 12])
+@pytest.mark.parametrize("resolution", [1.0, 1.5])
+def test_fast_picture_equals_the_full_draw(images, learner, dealt, given, resolution):
+    picture = EpisodePicture("ProtoNet")
+    picture.resolution = resolution
+    large = deal(images, learner, "", 9, 5, 3, 1)
+    picture.pixels(play(large, answers(large, large.truth)))  # something else was there before
+    result = play(dealt, answers(dealt, dealt.truth[:given]), cursor=2)
+    full = np.asarray(picture.draw(result).canvas.buffer_rgba())
+    assert (picture.pixels(result) == full).all()
+
+
+@pytest.mark.parametrize("ways, shots, queries", [(2, 1, 1), (5, 1, 1), (9, 5, 3), (9, 1, 1), (2, 5, 3)])
+@pytest.mark.parametrize("over", [False, True])
+def test_nothing_is_small_cut_off_or_on_top_of_something_else(images, learner, ways, shots, queries, over):
+    dealt = deal(images, learner, "", ways, shots, queries, 1)
+    painter = EpisodePicture("ProtoNet")
+    figure = painter.draw(play(dealt, answers(dealt, dealt.truth) if over else ()))
+    axes = figure.axes[0]
+    shown = [text for text in axes.texts if text.get_text() and text.get_visible()]
+    boxes = [text.get_window_extent() for text in shown]
+    for text, box in zip(shown, boxes, strict=True):
+        assert text.get_fontsize() >= 12
+        assert box.x0 >= 0 and box.x1 <= 1000 and box.y0 >= 0 and box.y1 <= painter.height, text.get_text()
+    pictures = [image.get_window_extent() for image in axes.images if image.get_visible()]
+    for one, box in enumerate(boxes):
+        for other in (*boxes[one + 1 :], *pictures):
+            apart = box.x1 <= other.x0 or other.x1 <= box.x0 or box.y1 <= other.y0 or other.y1 <= box.y0
+            assert apart, shown[one].get_text()
+    assert len(pictures) == (1 + len(dealt.truth) if over else 2)
+
+
+def test_words_tell_the_episode_but_not_the_truth(lab):
+    words = lab.surface.alt
+    for number, name in enumerate(lab.result.dealt.names, 1):
+        assert f"{number}: {name}" in words
+    assert "Query 1 of 8; you point at class 1." in words and "is class" not in words
+    for truth in lab.result.dealt.truth:
+        assert "is class" not in lab.surface.alt and "you 0" not in lab.surface.alt
+        lab.answer(truth)
+    last = lab.result.dealt
+    assert f"query 8 is class {last.truth[7] + 1}, you said {last.truth[7] + 1}" in lab.surface.alt
+    assert "Score after 8 queries: you 8 (100 %), ProtoNet" in lab.surface.alt
+    assert lab.surface.message.startswith("Press Enter")
+
+
+# --- playing
+def test_every_column_can_be_clicked_and_nothing_else(lab):
+    picture, result = lab.picture, lab.result
+    axes = picture.draw(result).axes[0]
+    support = axes.images[0].get_extent()  # left, right, bottom, top in pixels
+    size = (support[1] - support[0]) / 4
+    for way in range(4):
+        x, y = (support[0] + (way + 0.5) * size) / 1000, (support[3] + size) / picture.height
+        assert picture.class_at(result, x, y) == way
+    for x, y in ((0.001, 0.3), (support[1] / 1000 + 0.01, 0.3), (0.1, 0.02), (0.1, 0.98)):
+        assert picture.class_at(result, x, y) is None
+        lab.surface.pointer("down", x, y)
+        assert lab.result.yours == ()
+    lab.surface.pointer("move", 0.1, 0.3)
+    assert lab.result.yours == ()
+    lab.surface.pointer("down", (support[0] + 2.5 * size) / 1000, 0.3)
+    assert lab.result.yours == (2,)
+
+
+def test_the_keyboard_does_everything(lab):
+    for key in ("3", "ArrowRight", "Enter", "ArrowLeft", "ArrowLeft", " "):
+        lab.surface.key(key)
+    assert lab.result.yours == (2, 3, 1)
+    with pytest.raises(ValueError, match="There are the classes 1 to 4, but no 7"):
+        lab.surface.key("7")
+    with pytest.raises(ValueError, match="but no 0"):
+        lab.surface.key("0")
+    lab.surface.key("Home")
+    assert lab.result.yours == (2, 3, 1), "a wrong key is no answer"
+    while not lab.result.is_over:
+        lab.surface.key("1")
+    lab.surface.key("2")
+    lab.surface.key("ArrowLeft")
+    assert len(lab.state["answers"]) == 8
+    lab.surface.key("Enter")
+    assert lab.state["draw"] == 2 and lab.result.yours == () and lab.result.score.n == 8
+
+
+def test_a_change_of_the_setting_is_another_episode_and_keeps_the_score(lab):
+    for truth in lab.result.dealt.truth:
+        lab.answer(truth)
+    assert lab.result.score.yours == 8
+    lab.answer(0)  # nothing is left to answer
+    assert lab.result.score.n == 8
+    result = lab.set(ways=9, shots=5, queries=1, script="")
+    assert result.dealt.support.shape == (9, 5, 28, 28) and result.score.yours == 8 and not result.yours
+    lab.controls["draw"].button.click()
+    assert lab.result.dealt.key[-1] == 2
+    with pytest.raises(ValueError, match="must lie between 2 and 9"):
+        lab.set(ways=10)
+
+
+def test_the_learner_answers_once_for_each_episode(images, learner, monkeypatch):
+    calls = []
+    original = ProtoNet.adapt
+    monkeypatch.setattr(ProtoNet, "adapt", lambda *args: calls.append(1) or original(*args))
+    lab = EpisodeLaboratory(learner, images)
+    for key in ("1", "ArrowRight", "2"):
+        lab.surface.key(key)
+    assert len(calls) == 1
+
+
+def test_only_scripts_with_enough_characters_are_offered(images, learner):
+    few = images.subset([*range(12), 12, 13])
+    lab = EpisodeLaboratory(learner, few)
+    assert [value for _label, value in lab.controls["script"].options] == ["", "north"]
+    with pytest.raises(TypeError, match="The episode laboratory has no alpha"):
+        EpisodeLaboratory(learner, images, alpha=1)
+
+
+def test_events_from_the_browser_are_answered(lab):
+    lab.surface._receive(lab.surface, {"kind": "key", "key": "9", "shift": False, "id": "a:1"}, [])
+    assert lab.surface.failed and lab.surface.message == "There are the classes 1 to 4, but no 9."
+    lab.surface.key(KeyEvent("1").key)
+    assert lab.surface.message == "" and lab.result.yours == (0,)
