@@ -140,7 +140,7 @@ class CurvesPicture(Picture):
                 note.set_text(f"{number(mean, unit)} ± {number(half, unit)}")
             else:
                 note.set_text("")
-        self.title.set_text(_("one task, {shots} shots").format(shots=result.shots))
+        self.title.set_text(_("one task, shots: {shots}").format(shots=result.shots))
         if isinstance(result.task, WaveTask):
             self.update_wave(result)
         else:
