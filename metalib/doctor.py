@@ -127,7 +127,7 @@ def _python() -> tuple:
 
 def _dependency(name: str, bound: str) -> tuple:
     wanted = f"{name}>={bound}" if bound else name
-    remedy = _("In the environment of the course: `python -m pip install \"{wanted}\"`").format(wanted=wanted)
+    remedy = _('In the environment of the course: `python -m pip install "{wanted}"`').format(wanted=wanted)
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:

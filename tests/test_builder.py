@@ -63,6 +63,8 @@ print("half", end="\\rwhole\\n")
 ```
 
 ```{{code-cell}}
+import matplotlib.pyplot as plt
+
 fig, ax = plt.subplots(figsize=(2, 1))
 ax.plot([0, 1], [0, 1]);
 ```

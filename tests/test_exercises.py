@@ -1,6 +1,7 @@
 """Every exercise of the course is proven here, and the framework on toy exercises."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from toy_exercises import FUNCTION, UPHILL, VALUE
 
 from metalib import exercises
 from metalib.exercises import Exercise, Wrong, progress
+from metalib.exercises.compare import difference
 from metalib.exercises.validation import validate
 
 
@@ -181,6 +183,13 @@ def test_wrong_values_are_rejected_and_the_answer_stays_secret(value, answer, sa
     assert said in outcome.message
     if answer == 0.21:
         assert "0.2 " not in outcome.message and not outcome.message.endswith("0.2")
+
+
+def test_infinity_is_met_by_infinity_alone():
+    tolerance = {"rtol": 1e-4, "atol": 1e-6}
+    assert difference(math.inf, math.inf, **tolerance) is None
+    assert difference(math.inf, 3.0, **tolerance) == "expected inf, got 3."
+    assert difference(3.0, math.inf, **tolerance) == "the value is infinite."
 
 
 def test_named_results_name_the_difference():

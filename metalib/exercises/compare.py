@@ -121,7 +121,8 @@ def _numbers(expected: bool | int | float, got: Any, rtol: float, atol: float, r
         return _("the value is NaN (not a number).")
     if math.isinf(got):
         return _("the value is infinite.")
-    if not isinstance(expected, bool) and abs(got - expected) <= atol + rtol * abs(expected):
+    close = math.isfinite(expected) and abs(got - expected) <= atol + rtol * abs(expected)
+    if close and not isinstance(expected, bool):
         return None
     if not reveal:
         return _("{got} is not the expected value.").format(got=_short(got))
