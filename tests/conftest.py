@@ -43,6 +43,8 @@ def pytest_configure(config):
     if not os.environ.get("METALIB_CACHE"):
         os.environ["METALIB_CACHE"] = str(own / "cache")
     os.environ["METALIB_PROGRESS"] = str(own / "progress")
+    # Some tests press Ctrl-C, which a shell that starts us in the background has switched off.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Tests compare learners' texts, in English; figures are drawn without a screen.
     os.environ["LANGUAGE"] = "en"
     os.environ.setdefault("MPLBACKEND", "agg")

@@ -191,7 +191,9 @@ def test_intervals_between_moments_grow():
     assert gaps[0] == 1 and (np.diff(gaps) >= 0).all() and gaps.max() > 10
 
 
-def test_pausing_and_going_on_loses_no_step():
+def test_pausing_and_going_on_loses_no_step(monkeypatch):
+    # One iteration at a time: a quick machine would else be done before it can be paused.
+    monkeypatch.setattr("metalib.lab.training.CHUNK", 0.0)
     straight = TrainingLaboratory(training(), 40)
     straight.train()
 
