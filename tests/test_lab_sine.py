@@ -192,8 +192,8 @@ def test_intervals_between_moments_grow():
 
 
 def test_pausing_and_going_on_loses_no_step(monkeypatch):
-    # One iteration at a time: a quick machine would else be done before it can be paused.
-    monkeypatch.setattr("metalib.lab.training.CHUNK", 0.0)
+    # A few iterations at a time: a quick machine would else be done before it can be paused.
+    monkeypatch.setattr("metalib.lab.training.CHUNK", 0.002)
     straight = TrainingLaboratory(training(), 40)
     straight.train()
 
