@@ -10,20 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from test_browser_surface import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN_SECONDS = 400  # how long chapter 3 may take on a busy machine
-
-
-def wait_until(page, condition, what, seconds=20):
-    """Wait until the function `condition` is true; returns what it gave."""
-    for _attempt in range(int(seconds / 0.2)):
-        if value := condition():
-            return value
-        page.wait_for_timeout(200)
-    raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
 @pytest.mark.skipif(sys.platform == "win32" or not shutil.which("make"), reason="needs make")
@@ -69,7 +61,7 @@ def test_the_readmes_command_opens_the_course(browser, tmp_path):
 def chapter(browser, jupyter_lab):
     """Chapter 3 in JupyterLab after *Run all cells*."""
     page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(90_000)
     page.goto(jupyter_lab.notebook("03_maml.ipynb"))
     idle = page.get_by_text("Python 3 (ipykernel) | Idle")
     idle.wait_for()

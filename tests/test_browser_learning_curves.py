@@ -16,7 +16,7 @@ def page(browser, jupyter_lab):
     )
     nbformat.write(notebook, jupyter_lab.folder / "learning_curves.ipynb")
     page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(90_000)
     page.goto(jupyter_lab.notebook("learning_curves.ipynb"))
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.locator(".jp-CodeCell .cm-content").first.click()

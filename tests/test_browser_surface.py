@@ -66,7 +66,7 @@ def open_notebook(browser, jupyter_lab, name, cell, **context):
     )
     nbformat.write(notebook, jupyter_lab.folder / name)
     page = browser.new_context(viewport={"width": 1280, "height": 800}, **context).new_page()
-    page.set_default_timeout(40_000)
+    page.set_default_timeout(90_000)
     page.goto(jupyter_lab.notebook(name))
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.locator(".jp-CodeCell .cm-content").first.click()
@@ -75,7 +75,7 @@ def open_notebook(browser, jupyter_lab, name, cell, **context):
     return page
 
 
-def wait_until(page, condition, what="it", seconds=20):
+def wait_until(page, condition, what="it", seconds=60):
     """Wait until the function `condition` is true; returns what it gave."""
     for _attempt in range(int(seconds / 0.1)):
         if value := condition():
