@@ -1,8 +1,8 @@
 """Write requirements.lock from the packages of a fresh environment, for three systems and three Pythons.
 
-    python3.11 -m venv /tmp/fresh                       # the oldest Python that the course supports
-    /tmp/fresh/bin/pip install torch==2.13.0 -e ".[course,test]"
-    /tmp/fresh/bin/python tools/lock.py                 # then: make test
+    python3.11 -m venv ../fresh                       # the oldest Python that the course supports
+    ../fresh/bin/pip install torch==2.13.0 -e ".[course,test]"
+    ../fresh/bin/python tools/lock.py                 # then: make test
 
 Only what pyproject.toml leads to is written, with an environment marker where a system does not need it.
 Packages that this system does not need itself (Windows consoles, macOS helpers) are looked up with pip.
