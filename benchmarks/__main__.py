@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = ("meta_step", "sampler", "laboratory", "landscape")
+PROGRAMS = ("meta_step", "sampler", "protonet_step", "laboratory", "landscape")
 
 
 def main() -> int:

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from benchmarks import meta_step, sampler, timing
-from metalib import MAML, Episodes
+from benchmarks import meta_step, protonet_step, sampler, timing
+from metalib import MAML, Episodes, ProtoNet
+from metalib.models import conv4
 
 PEERS = ["metalib loop", "learn2learn", "higher", "TorchOpt", "JAX jit"]
 
@@ -62,6 +63,25 @@ def test_sampler_runs(capsys, monkeypatch):
     assert sampler.main(options) == 0
     said = capsys.readouterr().out
     assert "| 3 tasks a batch" in said and "| 2-way, 8 tasks a batch, rotations" in said
+
+
+def test_the_plain_protonet_step_computes_our_gradient():
+    images = torch.randint(256, (6, 16, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
+    batch = Episodes(images, ways=4, queries=3).sample(1, torch.Generator().manual_seed(1))
+    batch = type(batch)(*(part.double() if part.is_floating_point() else part for part in batch))
+    plain, ours = conv4(4, norm=None).double(), conv4(4, norm=None).double()
+    loss, other = protonet_step.plain_loss(plain, batch), ProtoNet(ours).loss(batch)
+    assert loss.item() == pytest.approx(other.item(), rel=1e-9)
+    loss.backward(), other.backward()
+    for theirs, mine in zip(plain.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-6, atol=1e-12)
+
+
+def test_protonet_step_runs(capsys, monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    options = "--rounds 1 --classes 6 --ways 2 --tasks 1 --channels 4".split()
+    assert protonet_step.main(options) == 0
+    assert "| 2-way: ours, bfloat16" in capsys.readouterr().out
 
 
 def test_times_faster_pairs_the_rounds():

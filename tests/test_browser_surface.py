@@ -58,8 +58,8 @@ SURFACE = """
 """
 
 
-def open_notebook(browser, jupyter_lab, name, cell, **context):
-    """Open a notebook with this one cell and run it."""
+def open_notebook(browser, jupyter_lab, name, cell, shows=".metalib-stage", **context):
+    """Open a notebook with this one cell, run it once the kernel is there, and wait for what it shows."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(textwrap.dedent(cell).strip())],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
@@ -71,7 +71,7 @@ def open_notebook(browser, jupyter_lab, name, cell, **context):
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
-    page.locator(".metalib-stage").first.wait_for()
+    page.locator(shows).first.wait_for()
     return page
 
 

@@ -141,6 +141,21 @@ def test_protonet_equals_brute_force(kind):
     assert learner.loss(batch).item() == pytest.approx(-log_probability.mean().item())
 
 
+def test_mixed_precision_trains_in_bfloat16_and_judges_in_float32():
+    batch = episodes().sample(2, generator())
+    exact, mixed = (ProtoNet(conv4(8, size=16), mixed_precision=choice) for choice in (False, True))
+    losses = exact.loss(batch), mixed.loss(batch)
+    assert losses[0] != losses[1] and losses[1].item() == pytest.approx(losses[0].item(), rel=0.02)
+    flat = [
+        torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(learner.parameters()))])
+        for loss, learner in zip(losses, (exact, mixed), strict=True)
+    ]
+    assert flat[1].dtype == torch.float32
+    assert torch.cosine_similarity(*flat, dim=0) > 0.95
+    mixed.load_state_dict(exact.state_dict())
+    assert torch.equal(exact.eval().query_losses(batch), mixed.eval().query_losses(batch))
+
+
 def test_a_distance_of_ones_own():
     learner = ProtoNet(nn.Flatten(), distance=lambda q, p: (q.unsqueeze(2) - p.unsqueeze(1)).abs().sum(-1))
     batch = episodes().sample(2, generator())

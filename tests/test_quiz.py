@@ -1,10 +1,9 @@
 """Quizzes: what an author must give, what a learner sees with and without a kernel, and the score."""
 
-import json
 import re
 
-import nbformat
 import pytest
+from test_browser_surface import open_notebook
 from toy_exercises import QUIZ
 
 from metalib import exercises
@@ -88,15 +87,9 @@ def test_keyboard_alone_answers_the_quiz_in_jupyterlab(browser, jupyter_lab):
         "choices = (Choice('first ' * 60, 'not this'), Choice('second', 'this one', correct=True))\n"
         "Quiz('97/quiz', (Question('Which?', choices), Question('And now?', choices)))"
     )
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
-    (jupyter_lab.folder / "97_quiz.ipynb").write_text(json.dumps(notebook), "utf-8")
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(jupyter_lab.notebook("97_quiz.ipynb"))
-    page.locator(".jp-CodeCell .cm-content").click(timeout=60_000)
-    page.keyboard.press("Control+Enter")
-    radios = page.locator(".metalib-quiz input")
-    radios.first.wait_for(timeout=60_000)
+    page = open_notebook(browser, jupyter_lab, "97_quiz.ipynb", source, shows=".metalib-quiz input")
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Escape")  # out of the editor, where Tab indents
 
     focused = "document.activeElement.type === 'radio'"
     for _ in range(8):
@@ -116,4 +109,4 @@ def test_keyboard_alone_answers_the_quiz_in_jupyterlab(browser, jupyter_lab):
     label = page.locator(".metalib-quiz label").first.bounding_box()
     assert label["x"] + label["width"] <= box["x"] + box["width"] + 1, "a long choice must wrap"
     assert label["height"] > 30
-    page.close()
+    page.context.close()
