@@ -122,17 +122,15 @@ class Recipe:
         """Score the learner on each of the recipe's evaluations: ``(label, result)``; ``n_tasks`` replaces
         their number."""
         results = []
+        learner.eval()
         for entry in self.evaluation:
-            tasks = self.distribution("test", **entry.get("tasks", {}))
+            judged, tasks = learner, self.distribution("test", **entry.get("tasks", {}))
+            if isinstance(learner, learners.ProtoNet) and not learner.is_transductive:
+                judged, tasks = learner.embed_once(tasks)
             generator = torch.Generator().manual_seed(TEST_SEED)
-            results.append(
-                (
-                    entry["label"],
-                    evaluate(
-                        learner, tasks, n_tasks or entry["n_tasks"], generator, **entry.get("adapt", {})
-                    ),
-                )
-            )
+            count = n_tasks or entry["n_tasks"]
+            score = evaluate(judged, tasks, count, generator, **entry.get("adapt", {}))
+            results.append((entry["label"], score))
         return results
 
 

@@ -141,6 +141,28 @@ def test_protonet_equals_brute_force(kind):
     assert learner.loss(batch).item() == pytest.approx(-log_probability.mean().item())
 
 
+@pytest.mark.parametrize("rotations", [False, True])
+def test_embedding_every_drawing_once_changes_no_answer(rotations):
+    images = torch.randint(256, (7, 6, 1, 16, 16), generator=generator()).byte()
+    tasks = Episodes(images, ways=5, shots=2, queries=3, rotations=rotations)
+    learner = ProtoNet(conv4(8, size=16), "cosine", temperature=0.3).eval()
+    quick, embedded = learner.embed_once(tasks)
+    plain, once = (t.sample(20, generator()) for t in (tasks, embedded))
+    assert torch.equal(plain.query_y, once.query_y) and once.query_x.shape == (20, 15, 8)
+    torch.testing.assert_close(
+        quick.predict(quick.adapt(once.support_x, once.support_y), once.query_x),
+        learner.predict(learner.adapt(plain.support_x, plain.support_y), plain.query_x),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_batch_statistics_cannot_be_embedded_once():
+    tasks = Episodes(torch.zeros(7, 6, 1, 16, 16, dtype=torch.uint8), queries=3)
+    with pytest.raises(ValueError, match="statistics of the batch"):
+        ProtoNet(conv4(8, size=16)).train().embed_once(tasks)
+
+
 def test_mixed_precision_trains_in_bfloat16_and_judges_in_float32():
     batch = episodes().sample(2, generator())
     exact, mixed = (ProtoNet(conv4(8, size=16), mixed_precision=choice) for choice in (False, True))

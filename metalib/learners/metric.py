@@ -12,7 +12,7 @@ from metalib.i18n import _
 from metalib.learners.base import Learner, uses_batch_statistics
 from metalib.learners.losses import task_losses
 from metalib.models import initialise
-from metalib.tasks import TaskBatch
+from metalib.tasks import Episodes, TaskBatch
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -92,6 +92,26 @@ class ProtoNet(Learner):
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed_precision and self.training):
             embeddings = self.encoder(x.flatten(0, 1))
         return embeddings.to(x.dtype).flatten(1).unflatten(0, x.shape[:2])
+
+    def embed_once(self, tasks: Episodes) -> tuple[ProtoNet, Episodes]:
+        """A learner and episodes with the same answers as this learner on ``tasks``, every drawing embedded
+        only once.
+
+        A thousand 20-way episodes show each drawing of a test split some forty times.
+
+        Raises:
+            ValueError: the embedding of one drawing depends on others: the encoder uses batch statistics.
+        """
+        if self.is_transductive:
+            raise ValueError(
+                _(
+                    "The encoder uses the statistics of the batch, so a drawing has another embedding in "
+                    "each episode: call eval() first."
+                )
+            )
+        device = next(self.parameters(), torch.empty(0)).device
+        made = ProtoNet(nn.Identity(), self.distance, self.temperature)
+        return made, tasks.mapped(lambda x: self.embed(x.unsqueeze(0).to(device))[0])
 
     def adapt(self, support_x: Tensor, support_y: Tensor) -> Tensor:
         """The prototypes ``(T, ways, D)``: the mean embedding of each label 0 … ways − 1.
