@@ -141,6 +141,20 @@ def test_protonet_equals_brute_force(kind):
     assert learner.loss(batch).item() == pytest.approx(-log_probability.mean().item())
 
 
+def test_one_task_alone_is_run_as_among_others():
+    """One task takes a shorter way, without vmap: the same predictions and meta-gradient."""
+    batch = episodes().sample(2, generator())
+    learner = MAML(conv4(8, norm="batch-statistics", size=16, ways=3), alpha=0.4, steps=2).double()
+    batch = TaskBatch(*(part.double() if part.is_floating_point() else part for part in batch))
+    together = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
+    (gradient,) = torch.autograd.grad(learner.loss(batch), [next(learner.parameters())])
+    alone = [batch[i : i + 1] for i in range(2)]
+    predictions = [learner.predict(learner.adapt(b.support_x, b.support_y), b.query_x) for b in alone]
+    torch.testing.assert_close(torch.cat(predictions), together)
+    mean = sum(learner.loss(b) for b in alone) / 2
+    torch.testing.assert_close(torch.autograd.grad(mean, [next(learner.parameters())])[0], gradient)
+
+
 @pytest.mark.parametrize("rotations", [False, True])
 def test_embedding_every_drawing_once_changes_no_answer(rotations):
     images = torch.randint(256, (7, 6, 1, 16, 16), generator=generator()).byte()

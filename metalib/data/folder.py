@@ -79,7 +79,7 @@ def _read(file: Path, size: int) -> tuple[np.ndarray, int]:
     """The image as uint8 (size, size), and the median grey of its edge before padding."""
     try:
         with Image.open(file) as image:
-            grey = _grey(ImageOps.exif_transpose(image))
+            grey = grey_of(ImageOps.exif_transpose(image))
     # Pillow's readers raise many kinds of errors on damaged files; for a learner they are one.
     except Exception as error:
         raise ValueError(
@@ -95,7 +95,7 @@ def _read(file: Path, size: int) -> tuple[np.ndarray, int]:
     return np.asarray(square.resize((size, size), Image.Resampling.LANCZOS)), edge
 
 
-def _grey(image: Image.Image) -> Image.Image:
+def grey_of(image: Image.Image) -> Image.Image:
     """8-bit grey; what is transparent becomes white paper."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
         # Pillow would cut values above 255 off instead of scaling them.

@@ -1,0 +1,156 @@
+"""Chapter 5 builds ProtoNet in its own cells. Those definitions, taken from its source, give metalib's
+numbers or those of a plain loop."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import metalib
+from metalib.exercises import ch05
+from metalib.models import conv4
+
+SOURCE = Path(__file__).resolve().parent.parent / "chapters" / "source" / "05_protonet.md"
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    """The functions and classes that the chapter defines."""
+    namespace = {"torch": torch, "F": F, "nn": nn, "metalib": metalib}
+    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", SOURCE.read_text(encoding="utf-8"), re.DOTALL):
+        code = re.sub(r"^:tags:.*\n", "", cell)
+        if not re.match(r"\s*\d\d/", code):
+            tree = ast.parse(code)
+            tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+            exec(compile(tree, SOURCE.name, "exec"), namespace)
+    return namespace
+
+
+@pytest.fixture
+def batch():
+    """Three 4-way 2-shot tasks of noise, in double precision; labels in mixed order."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (9, 6, 1, 28, 28), generator=generator).to(torch.uint8)
+    drawn = metalib.Episodes(images, ways=4, shots=2, queries=3).sample(3, generator)
+    order = torch.randperm(8, generator=generator)
+    return metalib.TaskBatch(
+        drawn.support_x[:, order].double(), drawn.support_y[:, order], drawn.query_x.double(), drawn.query_y
+    )
+
+
+@pytest.fixture
+def encoder():
+    return conv4(8, downsample="stride").double().eval()
+
+
+def solution(exercise):
+    return exercise.build(exercise.solution_text)
+
+
+def test_the_chapters_protonet_is_metalibs(chapter, batch, encoder):
+    ours, theirs = chapter["ProtoNetByHand"](encoder), metalib.ProtoNet(encoder)
+    support = batch.support_x.float(), batch.support_y
+    ours.float(), theirs.float()
+    prototypes = ours.adapt(*support)
+    assert torch.allclose(prototypes, theirs.adapt(*support), atol=1e-6)
+    query = batch.query_x.float()
+    assert torch.allclose(ours.predict(prototypes, query), theirs.predict(prototypes, query), rtol=1e-4)
+    single = metalib.TaskBatch(*support, query, batch.query_y)
+    losses = ours.loss(single), theirs.loss(single)
+    assert torch.allclose(*losses, rtol=1e-5)
+    pairs = zip(*(torch.autograd.grad(loss, list(encoder.parameters())) for loss in losses), strict=True)
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in pairs)
+
+
+def test_the_chapters_three_steps_are_the_learners(chapter, batch, encoder):
+    theirs = metalib.ProtoNet(encoder)
+    adapted = theirs.adapt(batch.support_x, batch.support_y)
+    logits = theirs.predict(adapted, batch.query_x)
+    for task in range(3):
+        prototypes = chapter["prototypes_of"](encoder(batch.support_x[task]), batch.support_y[task])
+        assert torch.allclose(prototypes, adapted[task])
+        distances = chapter["squared_distances"](encoder(batch.query_x[task]), prototypes)
+        assert torch.allclose(distances, -logits[task])
+        for q in range(12):
+            for c in range(4):
+                difference = encoder(batch.query_x[task, q : q + 1])[0] - prototypes[c]
+                assert distances[q, c].item() == pytest.approx(sum(d.item() ** 2 for d in difference))
+
+
+def test_the_chapters_accuracy_is_that_of_evaluate(chapter):
+    images = torch.randint(0, 256, (9, 12, 1, 28, 28), generator=torch.Generator().manual_seed(1))
+    images[..., :3] = images[:, :1, :, :, :3]  # so that there is something to recognise
+    images = images.to(torch.uint8)
+    tasks = metalib.Episodes(images, ways=5, shots=2, queries=5)
+    expected = metalib.evaluate(
+        metalib.ProtoNet(nn.Flatten()), tasks, 30, torch.Generator().manual_seed(1), chunk=30
+    )
+    found = chapter["accuracy"](chapter["pixels"], images, 2, n_tasks=30)
+    assert torch.allclose(found.values, expected.values) and 0.2 < found.mean < 1
+
+
+def test_the_chapters_nearest_neighbour_and_the_exercises_are_those_of_a_loop(chapter, batch, encoder):
+    learner = chapter["NearestNeighbour"](encoder)
+    answers = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x).argmax(dim=-1)
+    for task in range(3):
+        support, query = encoder(batch.support_x[task]), encoder(batch.query_x[task])
+        labels = batch.support_y[task]
+        assert answers[task].tolist() == solution(ch05.NEAREST_NEIGHBOUR)(support, labels, query).tolist()
+        for q in range(12):
+            distances = [(query[q] - s).square().sum().item() for s in support]
+            assert answers[task, q] == labels[distances.index(min(distances))]
+
+
+def test_with_one_shot_neighbour_and_prototype_agree(chapter, batch, encoder):
+    support_x, support_y = batch.support_x[:, :4], torch.arange(4).expand(3, 4)
+    neighbour, protonet = chapter["NearestNeighbour"](encoder), metalib.ProtoNet(encoder)
+    one, other = (
+        learner.predict(learner.adapt(support_x, support_y), batch.query_x)
+        for learner in (neighbour, protonet)
+    )
+    assert torch.allclose(one, other)
+
+
+# --- the exercises
+def test_the_exercises_are_protonets_parts(batch, encoder):
+    learner = metalib.ProtoNet(encoder)
+    means, loss = solution(ch05.PROTOTYPES), solution(ch05.EPISODE_LOSS)
+    losses = []
+    for task in range(3):
+        support = encoder(batch.support_x[task]).float()
+        prototypes = means(support, batch.support_y[task])
+        expected = learner.adapt(batch.support_x[task : task + 1], batch.support_y[task : task + 1])[0]
+        assert torch.allclose(prototypes.double(), expected, atol=1e-5)
+        losses.append(loss(expected, encoder(batch.query_x[task]), batch.query_y[task]))
+    assert torch.allclose(torch.stack(losses).mean(), learner.loss(batch))
+
+
+def test_the_two_tests_of_the_exercise_are_the_chapters(chapter):
+    glyphs = metalib.data.glyphs()
+    chapter["seen_scripts"] = set(metalib.data.glyphs("train", by="script").alphabets)
+    train, unseen = chapter["of_seen_scripts"]("train"), chapter["of_seen_scripts"]("test")
+    characters, scripts = solution(ch05.TWO_TESTS)(
+        list(glyphs.names), list(glyphs.alphabets), set(train.names)
+    )
+    assert not set(train.names) & {glyphs.names[i] for i in characters + scripts}
+    assert set(unseen.names) <= {glyphs.names[i] for i in characters}
+    held_out = set(metalib.data.glyphs("test", by="script").names)
+    assert held_out <= {glyphs.names[i] for i in scripts}
+
+
+def test_the_exercise_catches_the_chapters_transductive_network(batch):
+    depends = solution(ch05.TRANSDUCTIVE)
+    for norm, expected in (("batch", False), ("batch-statistics", True), ("group", False)):
+        learner = metalib.ProtoNet(conv4(8, downsample="stride", norm=norm)).eval()
+        adapted = learner.adapt(batch.support_x[:1].float(), batch.support_y[:1])
+
+        def predict(query, learner=learner, adapted=adapted):
+            return learner.predict(adapted, query.unsqueeze(0))[0]
+
+        with torch.no_grad():
+            assert depends(predict, batch.query_x[0].float()) is expected
+        assert learner.is_transductive is expected

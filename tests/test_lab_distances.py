@@ -1,0 +1,320 @@
+"""The distance laboratory without a browser: its mathematics against plain loops, metalib's learners and
+finite differences, its picture, and what the pointer and the keys do."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from metalib import ProtoNet
+from metalib.lab.distances import PROTOTYPES, QUERY, DistanceLaboratory
+from metalib.lab.distances_math import CELLS, KINDS, WINDOW, classify
+from metalib.lab.distances_picture import BANDS, DistancePicture, palette, probability
+from metalib.learners.metric import DISTANCES
+
+STATE = {"query": (0.7, -0.3), "prototypes": PROTOTYPES, "classes": 4}
+STRANGE = ((-1.0, 2.0), (3.0, 0.5), (-1.0, 2.0), (0.0, 0.0), (2.0, 1 / 3))  # equal, at the origin, in line
+
+
+def brute_force(point, prototypes, kind, temperature):
+    """p(y = c | x), number by number."""
+    found = []
+    for place in prototypes:
+        if kind == "cosine":
+            lengths = math.hypot(*point) * math.hypot(*place)
+            cos = (point[0] * place[0] + point[1] * place[1]) / lengths if lengths else 0.0
+            found.append(1 - cos)
+        else:
+            squared = (point[0] - place[0]) ** 2 + (point[1] - place[1]) ** 2
+            found.append(squared if kind == "squared_euclidean" else math.sqrt(squared))
+    # Only differences of distances count: taken from the smallest, no exponential is too small.
+    weights = [math.exp((min(found) - d) / temperature) for d in found]
+    return found, [w / sum(weights) for w in weights]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize("places", [PROTOTYPES, STRANGE])
+def test_probabilities_are_those_of_a_plain_loop(kind, classes, places):
+    for temperature in (0.01, 1.0, 100.0):
+        result = classify(
+            query=(0.7, -0.3), prototypes=places, classes=classes, distance=kind, temperature=temperature
+        )
+        found, p = brute_force((0.7, -0.3), places[:classes], kind, temperature)
+        np.testing.assert_allclose(result.distances, found, atol=1e-12)
+        np.testing.assert_allclose(result.p, p, atol=1e-12)
+        assert result.p.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_laboratory_is_metalibs_protonet(kind):
+    assert set(KINDS) == set(DISTANCES)
+    learner = ProtoNet(nn.Identity(), distance=kind, temperature=0.7)
+    support = torch.tensor([PROTOTYPES[:4]], dtype=torch.float64)
+    prototypes = learner.adapt(support, torch.tensor([[0, 1, 2, 3]]))
+    query = torch.tensor([[STATE["query"]]], dtype=torch.float64, requires_grad=True)
+    log_p = learner.predict(prototypes, query).log_softmax(-1)[0, 0]
+    result = classify(**STATE, distance=kind, temperature=0.7, truth=3)
+    np.testing.assert_allclose(result.p, log_p.exp().detach(), rtol=1e-9)
+    (gradient,) = torch.autograd.grad(-log_p[2], query)
+    np.testing.assert_allclose(result.gradient, gradient[0, 0], rtol=1e-9)
+    assert result.loss == pytest.approx(-log_p[2].item())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("truth", [1, 4])
+def test_the_gradient_is_the_slope_of_the_loss(kind, truth):
+    state = {**STATE, "distance": kind, "temperature": 0.4, "truth": truth}
+    result = classify(**state)
+    for axis in range(2):
+        step = 1e-6 * np.eye(2)[axis]
+        up, down = (classify(**{**state, "query": result.query + s * step}).loss for s in (1, -1))
+        assert result.gradient[axis] == pytest.approx((up - down) / 2e-6, rel=1e-5, abs=1e-8)
+
+
+def test_where_there_is_no_gradient_it_is_zero_and_not_nan():
+    for kind, query in (("euclidean", PROTOTYPES[0]), ("cosine", (0.0, 0.0))):
+        result = classify(**{**STATE, "query": query}, distance=kind, truth=1)
+        assert np.isfinite(result.gradient).all() and np.isfinite(result.p).all()
+    assert not result.gradient.any()  # at the origin all cosines are zero, in every direction
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("places", [PROTOTYPES, STRANGE])
+def test_the_regions_are_the_answer_for_every_place(kind, places):
+    result = classify(query=QUERY, prototypes=places, classes=5, distance=kind, temperature=0.5)
+    assert result.winner.shape == result.confidence.shape == (CELLS[1], CELLS[0])
+    left, right, bottom, top = WINDOW
+    generator = np.random.default_rng(0)
+    for row, column in zip(generator.integers(0, 210, 60), generator.integers(0, 280, 60), strict=True):
+        place = (left + (column + 0.5) * (right - left) / 280, bottom + (row + 0.5) * (top - bottom) / 210)
+        _found, p = brute_force(place, places, kind, 0.5)
+        assert result.confidence[row, column] == pytest.approx(max(p), abs=1e-4)
+        assert p[result.winner[row, column]] == pytest.approx(max(p), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("places", [PROTOTYPES, STRANGE])
+@pytest.mark.parametrize("classes", [2, 4, 5])
+def test_the_borders_lie_where_the_class_changes_and_nowhere_is_one_missing(kind, places, classes):
+    result = classify(query=QUERY, prototypes=places, classes=classes, distance=kind)
+    answers = lambda points: classify_many(points, places[:classes], kind)  # noqa: E731
+    for start, end in result.borders:
+        along = (end - start) / np.linalg.norm(end - start)
+        across = np.array([-along[1], along[0]])
+        for part in (0.05, 0.3, 0.5, 0.9):
+            point = start + part * (end - start)
+            a, b = answers(np.stack([point + 1e-5 * across, point - 1e-5 * across]))
+            assert a != b, (point, places)
+    # The other way round: neighbouring cells with different answers have a border between them.
+    changed = np.argwhere(result.winner[:, 1:] != result.winner[:, :-1])[::17]
+    for row, column in changed:
+        x = WINDOW[0] + (column + 1) * 8 / 280
+        y = WINDOW[2] + (row + 0.5) * 6 / 210
+        if kind != "cosine" or math.hypot(x, y) > 0.2:
+            assert min(distance_to(segment, (x, y)) for segment in result.borders) < 8 / 280
+    assert len(changed) > 3 or not len(result.borders)
+
+
+def classify_many(points, places, kind):
+    return [int(np.argmin(brute_force(tuple(point), places, kind, 1.0)[0])) for point in points]
+
+
+def distance_to(segment, point):
+    start, end = segment
+    part = np.clip((np.array(point) - start) @ (end - start) / ((end - start) @ (end - start)), 0, 1)
+    return np.linalg.norm(start + part * (end - start) - point)
+
+
+def test_squared_and_plain_distance_have_the_same_regions_and_other_probabilities():
+    squared, plain = (classify(**STATE, distance=kind) for kind in KINDS[:2])
+    assert (squared.winner == plain.winner).mean() > 0.9999  # float32 on a border
+    np.testing.assert_array_equal(squared.borders, plain.borders)
+    assert np.abs(squared.p - plain.p).max() > 0.05
+
+
+def test_temperature_changes_no_winner():
+    hot, cold = (classify(**STATE, temperature=t) for t in (50.0, 0.05))
+    assert (hot.winner == cold.winner).mean() > 0.9999
+    assert hot.p.max() < 0.3 < 0.99 < cold.p.max()
+
+
+@pytest.mark.parametrize(
+    "change, error",
+    [
+        ({"distance": "manhattan"}, "distance must be one of squared_euclidean"),
+        ({"temperature": 0.0}, "temperature must be a positive finite number, not 0"),
+        ({"temperature": math.nan}, "temperature must be a positive finite number, not nan"),
+        ({"classes": 1}, "classes must be a whole number from 2 to 5, not 1"),
+        ({"classes": 2.5}, "classes must be a whole number from 2 to 5, not 2.5"),
+        ({"prototypes": PROTOTYPES[:3]}, "4 classes need as many prototypes, not 3"),
+        ({"query": (0, math.inf)}, "query must be two finite numbers"),
+        ({"prototypes": ((0, 0),) * 3 + ((1, 2, 3),)}, "a prototype must be two finite numbers"),
+    ],
+)
+def test_bad_values_are_named(change, error):
+    with pytest.raises(ValueError, match=error):
+        classify(**{**STATE, **change})
+
+
+CHANGES = [
+    {},
+    {"classes": 2, "truth": 2},
+    {"classes": 5, "distance": "cosine", "temperature": 0.05, "truth": 1, "selected": 4},
+    {"distance": "euclidean", "temperature": 100.0, "selected": 2},
+    {"prototypes": STRANGE, "classes": 5, "query": (-4.0, -3.0), "truth": 5},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("resolution", [1.0, 1.5])
+def test_fast_picture_equals_the_full_draw(change, resolution):
+    picture = DistancePicture()
+    picture.resolution = resolution
+    picture.pixels(classify(**STATE))  # something else was there before
+    result = classify(**{**STATE, **change})
+    full = np.asarray(picture.draw(result).canvas.buffer_rgba())
+    assert (picture.pixels(result) == full).all()
+
+
+@pytest.mark.parametrize("resolution", [1.0, 1.5, 2.0])
+def test_a_region_has_its_classs_colour_and_fills_the_axes(resolution):
+    picture = DistancePicture()
+    picture.resolution = resolution
+    result = classify(**STATE)
+    pixels = picture.pixels(result)
+    height, width = pixels.shape[:2]
+    colours = palette(4)
+    for x, y in ((-3.9, 2.8), (3.9, 2.9), (-1.0, -2.9), (-3.8, -2.8), (3.9, -2.9)):
+        across, up = picture.plane.transData.transform((x, y))
+        column, row = int((x + 4) * 35), int((y + 3) * 35)
+        band = min(int(BANDS * result.confidence[row, column]), BANDS - 1)
+        expected = colours[result.winner[row, column], band]
+        assert tuple(pixels[int(height - up), int(across)]) == tuple(expected)
+    assert (colours[..., 3] == 255).all() and (palette(2)[:, 0, :3] == 255).all()
+
+
+def test_dragging_draws_no_background_anew():
+    lab = DistanceLaboratory()
+    background = lab.picture._background
+    lab.set(query=(1.0, 1.0))
+    lab.move(2, 0.5, 0.5)
+    lab.set(temperature=0.1, distance="cosine", truth=1)
+    assert lab.picture._background is background
+    lab.set(classes=4)
+    assert lab.picture._background is not background
+
+
+def test_no_text_is_small_or_cut_off():
+    picture = DistancePicture()
+    state = {**STATE, "classes": 5, "truth": 1, "query": (4.0, 3.0)}
+    figure = picture.draw(classify(**{**state, "prototypes": ((-4.0, -3.0),) + PROTOTYPES[1:]}))
+    texts = [t for t in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")) if t.get_text()]
+    assert len(texts) > 25 and all(text.get_fontsize() >= 12 for text in texts)
+    boxes = [text.get_window_extent() for axes in figure.axes for text in axes.texts if text.get_text()]
+    for box in boxes:
+        assert box.x0 >= 0 and box.x1 <= picture.width and box.y0 >= 0 and box.y1 <= picture.height
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :]), i
+
+
+def at(lab, x, y):
+    """A point of the plane as the browser names it."""
+    width, height = lab.picture.plane.figure.bbox.size
+    across, up = lab.picture.plane.transData.transform((x, y))
+    return across / width, 1 - up / height
+
+
+def test_the_pointer_drags_what_it_took_hold_of():
+    lab = DistanceLaboratory()
+    x, y = PROTOTYPES[1]
+    lab.surface.pointer("down", *at(lab, x + 0.1, y - 0.1), pressed=True)  # near it is enough
+    np.testing.assert_allclose(lab.result.prototypes[1], (x, y), atol=0.006)  # and it does not jump
+    assert lab.result.selected == 2
+    lab.surface.pointer("move", *at(lab, 0.1, -0.6), pressed=True)
+    np.testing.assert_allclose(lab.result.prototypes[1], (0.0, -0.5), atol=0.006)
+    lab.surface.pointer("move", *at(lab, *PROTOTYPES[0]), pressed=True)  # across another: it keeps its own
+    lab.surface.pointer("up", *at(lab, 9, 2.0))  # outside the axes: as far as the window goes
+    np.testing.assert_allclose(lab.result.prototypes[1], (4.0, 2.1), atol=0.006)
+    lab.surface.pointer("move", *at(lab, 0, 0), pressed=False)
+    np.testing.assert_allclose(lab.result.prototypes[1], (4.0, 2.1), atol=0.006)
+    np.testing.assert_allclose(lab.result.prototypes[[0, 2]], [PROTOTYPES[0], PROTOTYPES[2]])
+
+
+def test_a_click_in_the_empty_plane_calls_the_query_and_one_beside_it_does_nothing():
+    lab = DistanceLaboratory(selected=3)
+    lab.surface.pointer("down", *at(lab, -3.0, -2.5), pressed=True)
+    np.testing.assert_allclose(lab.result.query, (-3.0, -2.5), atol=0.006)
+    assert lab.result.selected == 0
+    before = lab.surface.picture
+    lab.surface.pointer("up", *at(lab, -3.0, -2.5))
+    lab.surface.pointer("down", 0.8, 0.5, pressed=True)
+    lab.surface.pointer("move", 0.3, 0.5, pressed=True)
+    lab.surface.pointer("up", 0.3, 0.5)
+    assert lab.surface.picture == before
+
+
+def test_keys_choose_a_point_move_it_and_put_all_back():
+    lab = DistanceLaboratory()
+    for key, shift in (("ArrowRight", False), ("ArrowUp", True)):
+        lab.surface.key(key, shift)
+    np.testing.assert_allclose(lab.result.query, (QUERY[0] + 0.25, QUERY[1] + 0.05))
+    lab.surface.key("3")
+    lab.surface.key("ArrowDown")
+    np.testing.assert_allclose(lab.result.prototypes[2], (PROTOTYPES[2][0], PROTOTYPES[2][1] - 0.25))
+    lab.surface.key("5")  # there are three classes
+    assert lab.result.selected == 3
+    for _press in range(20):
+        lab.surface.key("ArrowLeft")
+    assert lab.result.prototypes[2][0] == WINDOW[0]
+    lab.surface.key("0")
+    assert lab.result.selected == 0
+    lab.surface.key("Home")
+    np.testing.assert_allclose(lab.places(), [QUERY, *PROTOTYPES[:3]])
+
+
+def test_a_class_that_goes_takes_nothing_with_it():
+    lab = DistanceLaboratory(classes=5, selected=5, truth=5)
+    assert lab.surface.message == ""
+    lab.set(classes=3)
+    assert lab.result.selected == 0 and lab.result.truth == 0 and math.isnan(lab.result.loss)
+    assert "only 3 classes" in lab.surface.message
+    lab.set(classes=5)
+    assert lab.result.selected == 5 and lab.result.truth == 5
+
+
+def test_words_tell_what_the_picture_shows():
+    lab = DistanceLaboratory(truth=1, temperature=10**0.3, selected=2)
+    words, result = lab.surface.alt, lab.result
+    for part in (
+        "Squared Euclidean distance, temperature 2. The query is at (0.20, 0.50)",
+        f"Prototype 2 at (1.70, 1.70): distance {result.distances[1]:.2f}, p = {result.p[1]:.3f}",
+        f"True class 1: loss {result.loss:.2f}; downhill is (−",
+        "The arrow keys move prototype 2.",
+    ):
+        assert part in words
+    assert [probability(p) for p in (0.0, 1e-5, 0.25, 0.9999, 1.0)] == [
+        "0.000", "<0.001", "0.250", ">0.999", "1.000",
+    ]  # fmt: skip
+
+
+def test_the_origin_is_named_where_a_direction_is_needed():
+    lab = DistanceLaboratory(query=(0.0, 0.0))
+    assert lab.surface.message == ""
+    lab.set(distance="cosine")
+    assert "no direction" in lab.surface.message
+    np.testing.assert_allclose(lab.result.p, 1 / 3)
+
+
+def test_settings_are_taken_or_refused_in_one_sentence():
+    lab = DistanceLaboratory(prototypes=[(0, 1), (1, 0)], classes=3)
+    np.testing.assert_allclose(lab.result.prototypes, [(0, 1), (1, 0), PROTOTYPES[2]])
+    with pytest.raises(TypeError, match="no gamma"):
+        DistanceLaboratory(gamma=1)
+    with pytest.raises(ValueError, match="temperature must lie between 0.01 and 100"):
+        lab.set(temperature=0)
+    with pytest.raises(ValueError, match="query must be two finite numbers"):
+        lab.set(query=(0.0, math.nan))
+    assert lab.result.query.tolist() == list(QUERY)
