@@ -222,7 +222,8 @@ def test_shipped_weights_are_what_their_cards_say(name):
             assert entry["half_width"] == pytest.approx(result.half_width, rel=1e-2), label
         else:
             spread = max(result.half_width, entry["half_width"] * (entry["n_tasks"] / result.n) ** 0.5)
-            assert abs(entry["mean"] - result.mean) < 1.5 * spread, label
+            # Before any step nearly every task has the same accuracy, chance: no spread to speak of.
+            assert abs(entry["mean"] - result.mean) < max(1.5 * spread, 0.002), label
 
 
 def test_sine_weights_reach_the_published_table():
