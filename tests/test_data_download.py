@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import threading
+import urllib.error
 
 import pytest
 
@@ -132,6 +133,19 @@ def test_offline(server, tmp_path, monkeypatch):
         fetch(server, tmp_path / "file.zip")
     assert server.url in str(caught.value)
     assert not (tmp_path / "file.zip").exists()
+
+
+def test_a_server_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
+    asked = []
+
+    def silent(request, timeout):
+        asked.append(timeout)
+        raise urllib.error.URLError(TimeoutError("timed out"))
+
+    monkeypatch.setattr(module.urllib.request, "urlopen", silent)
+    with pytest.raises(DownloadError, match="no answer in time"):
+        download("http://192.0.2.1/file.zip", tmp_path / "file.zip", 9)
+    assert asked == [10.0]
 
 
 def test_a_missing_file_is_not_asked_for_again(server, tmp_path):

@@ -19,12 +19,13 @@ class DownloadError(OSError):
     """A download did not come to its end; the message says why and what to do."""
 
 
-def download(url: str, path: Path, size: int, *, timeout: float = 30.0, progress: bool = True) -> Path:
+def download(url: str, path: Path, size: int, *, timeout: float = 10.0, progress: bool = True) -> Path:
     """Fetch `url`, `size` bytes long, to `path`, and return `path`.
 
     The bytes gather in a neighbour file that ends in `.part`; it gets its name when it is complete.
     Whatever stops it (Ctrl-C, a lost connection), the next call asks the server for the rest only. A
-    connection that breaks off is taken up again at once, `TRIES` times in a row without a new byte at most.
+    connection that breaks off is taken up again at once, `TRIES` times in a row without a new byte at most;
+    a server that cannot be reached within `timeout` seconds is not asked again.
     Whether the content is right is for the caller to check. Raises DownloadError, or CacheError where the
     folder cannot be written.
     """
@@ -51,7 +52,10 @@ def download(url: str, path: Path, size: int, *, timeout: float = 30.0, progress
                 reason = _("the connection broke off")
             except (OSError, http.client.HTTPException) as error:
                 reason = _reason(error)
-                if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+                refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
+                # No answer at all, as behind a firewall that drops packets: asking again only takes longer.
+                silent = isinstance(getattr(error, "reason", None), TimeoutError)
+                if refused or silent:
                     failures = TRIES
             arrived = part.stat().st_size
             failures = 0 if arrived > have else failures + 1
