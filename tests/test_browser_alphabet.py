@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from test_browser_surface import open_notebook, wait_until
+from test_browser_surface import cut_off, open_notebook, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -212,13 +212,7 @@ def test_the_whole_flow_by_keyboard_with_picked_examples(page):
 def test_nothing_is_cut_off(page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.wait_for_timeout(300)
-    outside = page.evaluate("""() => {
-        const area = document.querySelector(".metalib-laboratory").closest(".jp-OutputArea");
-        const edge = area.getBoundingClientRect().right;
-        return [...document.querySelectorAll(".metalib-laboratory *")]
-            .filter(e => e.getBoundingClientRect().right > edge + 1).map(e => e.className);
-    }""")
-    assert outside == []
+    assert cut_off(page) == []
     box = pad(page).bounding_box()
     assert box["width"] == pytest.approx(box["height"], abs=1) and box["width"] > 200
     page.set_viewport_size({"width": 1280, "height": 800})

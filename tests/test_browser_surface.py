@@ -84,6 +84,16 @@ def wait_until(page, condition, what="it", seconds=60):
     raise AssertionError(f"{what} did not happen")
 
 
+def cut_off(page):
+    """The classes of the laboratories' elements that reach beyond the right edge of the cell's output."""
+    return page.evaluate("""() => {
+        const area = document.querySelector(".metalib-laboratory").closest(".jp-OutputArea");
+        const edge = area.getBoundingClientRect().right;
+        return [...document.querySelectorAll(".metalib-laboratory *")]
+            .filter(e => e.getBoundingClientRect().right > edge + 1).map(e => e.className);
+    }""")
+
+
 def words(page):
     """The picture's text alternative."""
     return page.locator(".metalib-stage img").first.get_attribute("alt")
@@ -154,13 +164,7 @@ def test_nothing_is_cut_off(laboratory, size):
         .filter(e => e.scrollWidth > e.clientWidth)
         .map(e => `${e.className}: ${e.scrollWidth} > ${e.clientWidth}`)""")
     assert wide == []
-    outside = page.evaluate("""() => {
-        const area = document.querySelector(".metalib-laboratory").closest(".jp-OutputArea");
-        const edge = area.getBoundingClientRect().right;
-        return [...document.querySelectorAll(".metalib-laboratory *")]
-            .filter(e => e.getBoundingClientRect().right > edge + 1).map(e => e.className);
-    }""")
-    assert outside == []
+    assert cut_off(page) == []
     stage = page.locator(".metalib-stage").bounding_box()
     assert stage["height"] == pytest.approx(0.42 * stage["width"], abs=1)
     page.set_viewport_size({"width": 1280, "height": 800})

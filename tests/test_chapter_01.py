@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from chapter_code import definitions
 
 import metalib
 from metalib import curves
@@ -21,13 +22,8 @@ TEXT = (Path(__file__).resolve().parent.parent / "chapters" / "source" / "01_bac
 @pytest.fixture(scope="module")
 def chapter():
     """The functions and classes that the chapter defines, and its list of choices."""
-    namespace = {"torch": torch, "metalib": metalib, "math": math, "namedtuple": namedtuple, "curves": curves}
-    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", TEXT, re.DOTALL):
-        for definition in re.findall(
-            r"^(?:def |class |Choice =|choices =).*?(?=^\S|\Z)", cell, re.DOTALL | re.MULTILINE
-        ):
-            exec(definition, namespace)
-    return namespace
+    names = {"torch": torch, "metalib": metalib, "math": math, "namedtuple": namedtuple, "curves": curves}
+    return definitions("01_background", constants=("Choice", "choices"), **names)
 
 
 @pytest.fixture

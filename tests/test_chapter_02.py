@@ -1,15 +1,13 @@
 """Chapter 2 builds a neural process, a matching learner and a Gaussian process in its own cells. Those
 definitions, taken from its source, give metalib's numbers or those of a plain computation."""
 
-import ast
 import math
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from chapter_code import definitions
 from torch import nn
 
 import metalib
@@ -17,20 +15,12 @@ from metalib.evaluation import Evaluation
 from metalib.exercises import ch02
 from metalib.learners import neural_process_net
 
-SOURCE = Path(__file__).resolve().parent.parent / "chapters" / "source" / "02_core_concepts.md"
-
 
 @pytest.fixture(scope="module")
 def chapter():
     """The functions and classes that the chapter defines."""
-    namespace = {"torch": torch, "F": F, "nn": nn, "math": math, "metalib": metalib, "dataclass": dataclass}
-    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", SOURCE.read_text(encoding="utf-8"), re.DOTALL):
-        code = re.sub(r"^:tags:.*\n", "", cell)
-        if not re.match(r"\s*\d\d/", code):
-            tree = ast.parse(code)
-            tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-            exec(compile(tree, SOURCE.name, "exec"), namespace)
-    return namespace
+    names = {"torch": torch, "F": F, "nn": nn, "math": math, "metalib": metalib, "dataclass": dataclass}
+    return definitions("02_core_concepts", **names)
 
 
 @pytest.fixture

@@ -1,27 +1,19 @@
 """Chapter 3 builds MAML in its own cells. Those definitions, taken from its source, give metalib's
 numbers."""
 
-import re
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
+from chapter_code import definitions
 
 import metalib
 from metalib.exercises import ch03
-
-SOURCE = Path(__file__).resolve().parent.parent / "chapters" / "source" / "03_maml.md"
 
 
 @pytest.fixture(scope="module")
 def chapter():
     """The functions that the chapter defines."""
-    namespace = {"torch": torch, "F": F, "metalib": metalib}
-    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", SOURCE.read_text(encoding="utf-8"), re.DOTALL):
-        for definition in re.findall(r"^def .*?(?=^\S|\Z)", cell, re.DOTALL | re.MULTILINE):
-            exec(definition, namespace)
-    return namespace
+    return definitions("03_maml", torch=torch, F=F, metalib=metalib)
 
 
 @pytest.fixture

@@ -1,38 +1,25 @@
 """Chapter 4 derives gradients in its own cells. Those definitions, taken from its source, agree with
 autograd, with differences and with metalib."""
 
-import re
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
+from chapter_code import definitions
 from torch.func import grad, hessian, vmap
 
 import metalib
 from metalib.exercises import ch04
 
-SOURCE = Path(__file__).resolve().parent.parent / "chapters" / "source" / "04_maml_math.md"
 double = torch.float64
 
 
 @pytest.fixture(scope="module")
 def chapter():
     """The functions that the chapter defines, with data of the test's own."""
-    namespace = {
-        "torch": torch,
-        "F": F,
-        "metalib": metalib,
-        "grad": grad,
-        "hessian_of": hessian,
-        "vmap": vmap,
-    }
     task = metalib.SineTasks(4, 6).task(2.0, 0.4, torch.Generator().manual_seed(9))
-    namespace |= dict(zip(("sx", "sy", "qx", "qy"), (part.flatten().double() for part in task), strict=True))
-    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", SOURCE.read_text(encoding="utf-8"), re.DOTALL):
-        for definition in re.findall(r"^def .*?(?=^\S|\Z)", cell, re.DOTALL | re.MULTILINE):
-            exec(definition, namespace)
-    return namespace
+    data = dict(zip(("sx", "sy", "qx", "qy"), (part.flatten().double() for part in task), strict=True))
+    names = {"torch": torch, "F": F, "metalib": metalib, "grad": grad, "hessian_of": hessian, "vmap": vmap}
+    return definitions("04_maml_math", **names, **data)
 
 
 @pytest.fixture(scope="module")

@@ -1,33 +1,21 @@
 """Chapter 5 builds ProtoNet in its own cells. Those definitions, taken from its source, give metalib's
 numbers or those of a plain loop."""
 
-import ast
-import re
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
+from chapter_code import definitions
 from torch import nn
 
 import metalib
 from metalib.exercises import ch05
 from metalib.models import conv4
 
-SOURCE = Path(__file__).resolve().parent.parent / "chapters" / "source" / "05_protonet.md"
-
 
 @pytest.fixture(scope="module")
 def chapter():
     """The functions and classes that the chapter defines."""
-    namespace = {"torch": torch, "F": F, "nn": nn, "metalib": metalib}
-    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", SOURCE.read_text(encoding="utf-8"), re.DOTALL):
-        code = re.sub(r"^:tags:.*\n", "", cell)
-        if not re.match(r"\s*\d\d/", code):
-            tree = ast.parse(code)
-            tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-            exec(compile(tree, SOURCE.name, "exec"), namespace)
-    return namespace
+    return definitions("05_protonet", torch=torch, F=F, nn=nn, metalib=metalib)
 
 
 @pytest.fixture

@@ -2,31 +2,25 @@
 metalib, with autograd and with plain loops; the solutions of the exercises too."""
 
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from chapter_code import definitions
 from torch import nn
 
 import metalib
 from metalib.exercises import ch06
 from metalib.lab.distances_math import classify
 
-SOURCE = Path(__file__).resolve().parent.parent / "chapters" / "source" / "06_protonet_math.md"
 double = torch.float64
 
 
 @pytest.fixture(scope="module")
 def chapter():
     """The functions that the chapter defines."""
-    namespace = {"torch": torch, "F": F, "nn": nn, "math": math, "metalib": metalib}
-    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", SOURCE.read_text(encoding="utf-8"), re.DOTALL):
-        for definition in re.findall(r"^def .*?(?=^\S|\Z)", cell, re.DOTALL | re.MULTILINE):
-            exec(definition, namespace)
-    return namespace
+    return definitions("06_protonet_math", torch=torch, F=F, nn=nn, math=math, metalib=metalib)
 
 
 def generator(seed=0):

@@ -1,44 +1,26 @@
 """Chapter 7 looks at data, fills a table from cards, and analyses errors in its own cells. Those definitions,
 taken from its source, give metalib's numbers or those of a plain computation."""
 
-import ast
 import math
-import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from chapter_code import definitions
 
 import metalib
 from metalib.data import ImageSet
 from metalib.exercises import ch07
 from metalib.lab import look
 
-SOURCE = Path(__file__).resolve().parent.parent / "chapters" / "source" / "07_practice.md"
-
 
 @pytest.fixture(scope="module")
 def chapter():
     """The functions that the chapter defines, and its constants in capitals; on glyphs."""
-    namespace = {"torch": torch, "F": F, "math": math, "metalib": metalib, "look": look, "kind": "glyphs"}
-    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", SOURCE.read_text(encoding="utf-8"), re.DOTALL):
-        code = re.sub(r"^:tags:.*\n", "", cell)
-        if not re.match(r"\s*\d\d/", code):
-            tree = ast.parse(code)
-            tree.body = [node for node in tree.body if _is_definition(node)]
-            exec(compile(tree, SOURCE.name, "exec"), namespace)
-    return namespace
-
-
-def _is_definition(node):
-    constant = isinstance(node, ast.Assign) and node.targets[0].id.isupper() if _names(node) else False
-    return constant or isinstance(node, ast.FunctionDef | ast.ClassDef)
-
-
-def _names(node):
-    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    names = {"torch": torch, "F": F, "math": math, "metalib": metalib, "look": look, "kind": "glyphs"}
+    constants = ("SETTINGS", "METHODS", "PUBLISHED", "PUBLISHED_PROTOCOL", "TEST_SEED", "SIGNS")
+    return definitions("07_practice", constants, **names)
 
 
 @pytest.fixture(scope="module")
