@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_browser_surface import open_notebook, wait_until, words
+from test_browser_surface import open_laboratory, wait_until, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -16,10 +16,7 @@ LABORATORY = """
 
 @pytest.fixture(scope="module")
 def page(browser, jupyter_lab):
-    page = open_notebook(browser, jupyter_lab, "landscape.ipynb", LABORATORY)
-    page.locator(".metalib-stage[data-pictures]").wait_for()
-    page.keyboard.press("Control+b")
-    page.wait_for_timeout(300)
+    page = open_laboratory(browser, jupyter_lab, "landscape.ipynb", LABORATORY)
     yield page
     page.context.close()
 

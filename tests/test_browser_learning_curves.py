@@ -1,7 +1,7 @@
 """The learning-curve laboratory in a real browser: the keyboard changes the shots, and tasks are chosen."""
 
-import nbformat
 import pytest
+from test_browser_surface import open_laboratory
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -10,18 +10,7 @@ CELL = "from metalib.lab import LearningCurvesLaboratory\nLearningCurvesLaborato
 
 @pytest.fixture(scope="module")
 def page(browser, jupyter_lab):
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(CELL)],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    nbformat.write(notebook, jupyter_lab.folder / "learning_curves.ipynb")
-    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-    page.set_default_timeout(90_000)
-    page.goto(jupyter_lab.notebook("learning_curves.ipynb"))
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Shift+Enter")
-    page.locator(".metalib-stage img").first.wait_for()
+    page = open_laboratory(browser, jupyter_lab, "learning_curves.ipynb", CELL)
     yield page
     page.context.close()
 

@@ -75,6 +75,16 @@ def open_notebook(browser, jupyter_lab, name, cell, shows=".metalib-stage", **co
     return page
 
 
+def open_laboratory(browser, jupyter_lab, name, cell):
+    """As `open_notebook`, for a cell that shows a laboratory: wait for its picture, and give it the room of
+    the file browser."""
+    page = open_notebook(browser, jupyter_lab, name, cell)
+    page.locator(".metalib-stage[data-pictures]").first.wait_for()
+    page.keyboard.press("Control+b")
+    page.wait_for_timeout(300)
+    return page
+
+
 def wait_until(page, condition, what="it", seconds=60):
     """Wait until the function `condition` is true; returns what it gave."""
     for _attempt in range(int(seconds / 0.1)):

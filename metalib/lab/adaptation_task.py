@@ -1,12 +1,11 @@
 """Adaptation to image tasks, step by step: the pure functions behind the adaptation laboratory.
 
-`walk` takes one task at a time, in plain autograd. For a single task that is twice as fast as the
-learners' batch of tasks, and it can be left off after any step, so no slider waits for an average.
+`walk` takes one task at a time and can be left off after any step, so no slider waits for an average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import functional_call
 
 from metalib.data import ImageSet
 from metalib.i18n import _
 from metalib.lab.adaptation_start import Start
+from metalib.learners import GradientLearner, batched
 from metalib.learners.base import uses_batch_statistics
 from metalib.learners.gradient import check_alpha, check_steps
 from metalib.tasks import Episodes, TaskBatch
@@ -199,38 +198,28 @@ def one_task(start: Start, images: ImageSet, episodes: Episodes, draw: int, **ho
     )
 
 
+@torch.no_grad()
 def walk(
     start: Start, batch: TaskBatch, *, alpha: float, steps: int, transductive: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The way of `start` on one task (T = 1): its logits on support (S, ways) and query (Q, ways), steps + 1
     times, the first before any step. Outputs of the head beyond the task's ways take no part. Where queries
     are judged alone and that would take long, Q is less than the task has: see `ALONE`."""
-    (x,), (y,), (query_x,) = batch.support_x, batch.support_y, batch.query_x
-    ways = int(y.max()) + 1
-    own = dict(start.model.named_parameters())
-    fast = {name: own[name].detach() for name in start.adapts}
-    alone = not transductive and uses_batch_statistics(start.model)
-    if alone and len(query_x) == ways:  # one a class, and may be still too many: then the first classes only
-        query_x = query_x[: max(6, ALONE // (len(x) + 1))]
+    x, query_x = batch.support_x, batch.query_x
+    ways = int(batch.support_y.max()) + 1
 
-    def logits(weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        return functional_call(start.model, dict(weights), (inputs,))[:, :ways]
+    def loss(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+        return F.cross_entropy(logits[:, :ways], labels, **options)
 
-    for step in range(steps + 1):
-        fast = {name: value.detach().requires_grad_(step < steps) for name, value in fast.items()}
-        with torch.enable_grad():
-            support = logits(fast, x)
-        with torch.no_grad():
-            if alone:  # each query beside the support set, never beside another query
-                query = torch.stack([logits(fast, torch.cat([x, one[None]]))[-1] for one in query_x])
-            else:
-                query = logits(fast, query_x)
-        yield support.detach(), query
-        if step < steps:
-            gradient = torch.autograd.grad(F.cross_entropy(support, y), list(fast.values()))
-            fast = {
-                n: value - alpha * slope for (n, value), slope in zip(fast.items(), gradient, strict=True)
-            }
+    learner = GradientLearner(
+        start.model, alpha, adapts=start.adapts.__contains__, loss_fn=loss, transductive=transductive
+    )
+    # One a class, and may be still too many: then the first classes only.
+    if not transductive and uses_batch_statistics(start.model) and query_x.shape[1] == ways:
+        query_x = query_x[:, : max(6, ALONE // (x.shape[1] + 1))]
+    for fast in learner.descend(x, batch.support_y, steps):
+        support = batched.forward(start.model, fast, x)
+        yield support[0, :, :ways], learner.predict(fast, query_x)[0, :, :ways]
 
 
 def losses(logits: Tensor, labels: Tensor) -> np.ndarray:

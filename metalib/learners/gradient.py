@@ -88,11 +88,11 @@ class GradientLearner(Learner):
             support_x: ``(T, S, ...)``.
             support_y: ``(T, S, ...)``.
         """
-        return deque(self._descend(support_x, support_y, steps), maxlen=1).pop()
+        return deque(self.descend(support_x, support_y, steps), maxlen=1).pop()
 
     def adapt_path(self, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> list[FastWeights]:
         """Every point of the way: ``steps + 1`` entries, the first before any step."""
-        return list(self._descend(support_x, support_y, steps))
+        return list(self.descend(support_x, support_y, steps))
 
     def predict(self, adapted: Mapping[str, Tensor], query_x: Tensor) -> Tensor:
         """The adapted model's output ``(T, Q, ...)``."""
@@ -114,7 +114,11 @@ class GradientLearner(Learner):
         """α for each adapted parameter."""
         return dict.fromkeys(self.adapted_names, self.alpha)
 
-    def _descend(self, support_x: Tensor, support_y: Tensor, steps: int | None) -> Iterator[FastWeights]:
+    def descend(
+        self, support_x: Tensor, support_y: Tensor, steps: int | None = None
+    ) -> Iterator[FastWeights]:
+        """The points of the way one after the other, for who wants to look at each or leave off early; see
+        ``adapt`` for the arguments and ``adapt_path`` for what comes."""
         steps = self.steps if steps is None else check_steps(steps)
         own, alpha = dict(self.model.named_parameters()), self.step_sizes()
         keep_graph = self._second_order and torch.is_grad_enabled()
