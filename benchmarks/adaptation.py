@@ -20,11 +20,11 @@ import torch
 
 from benchmarks.timing import print_table
 from metalib import data
-from metalib.lab.adaptation import CHUNK
-from metalib.lab.adaptation_average import Averages
-from metalib.lab.adaptation_picture import AdaptationPicture
-from metalib.lab.adaptation_start import shipped_weights, start_point
-from metalib.lab.adaptation_task import AdaptationResult, adaptation
+from metalib.lab.adaptation.average import Averages
+from metalib.lab.adaptation.laboratory import CHUNK
+from metalib.lab.adaptation.picture import AdaptationPicture
+from metalib.lab.adaptation.start import shipped_weights, start_point
+from metalib.lab.adaptation.task import AdaptationResult, adaptation
 from metalib.lab.picture import encode_png
 from metalib.models import conv4
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from benchmarks.timing import print_table
 from metalib.lab import LandscapeLaboratory
-from metalib.lab.landscapes import landscapes
+from metalib.lab.landscape.landscapes import landscapes
 
 DRAGS = 200
 

@@ -12,7 +12,7 @@ from torch import nn
 
 import metalib
 from metalib.exercises import ch06
-from metalib.lab.distances_math import classify
+from metalib.lab.distances.math import classify
 
 double = torch.float64
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from metalib import data, evaluate, weights
-from metalib.lab.adaptation import MAX_STEPS, AdaptationLaboratory, own_alpha
-from metalib.lab.adaptation_average import Averages
-from metalib.lab.adaptation_picture import AdaptationPicture
-from metalib.lab.adaptation_start import shipped_weights, start_point
-from metalib.lab.adaptation_task import (
+from metalib.lab.adaptation.average import Averages
+from metalib.lab.adaptation.laboratory import MAX_STEPS, AdaptationLaboratory, own_alpha
+from metalib.lab.adaptation.picture import AdaptationPicture
+from metalib.lab.adaptation.start import shipped_weights, start_point
+from metalib.lab.adaptation.task import (
     FIRST_TASK,
     Average,
     accuracies,
@@ -25,7 +25,7 @@ from metalib.lab.adaptation_task import (
     queries_for,
     walk,
 )
-from metalib.lab.adaptation_words import shown
+from metalib.lab.adaptation.words import shown
 from metalib.learners import MAML, ProtoNet
 from metalib.models import conv4
 from metalib.tasks import Episodes, TaskBatch

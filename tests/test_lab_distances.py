@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from metalib import ProtoNet
-from metalib.lab.distances import PROTOTYPES, QUERY, DistanceLaboratory
-from metalib.lab.distances_math import CELLS, KINDS, WINDOW, classify
-from metalib.lab.distances_picture import BANDS, DistancePicture, palette, probability
+from metalib.lab.distances.laboratory import PROTOTYPES, QUERY, DistanceLaboratory
+from metalib.lab.distances.math import CELLS, KINDS, WINDOW, classify
+from metalib.lab.distances.picture import BANDS, DistancePicture, palette, probability
 from metalib.learners.metric import DISTANCES
 
 STATE = {"query": (0.7, -0.3), "prototypes": PROTOTYPES, "classes": 4}

@@ -8,8 +8,8 @@ from torch import nn
 from metalib import ProtoNet
 from metalib.data import ImageSet
 from metalib.lab import EpisodeLaboratory, KeyEvent
-from metalib.lab.episode_picture import EpisodePicture
-from metalib.lab.episode_rules import Answer, deal, play
+from metalib.lab.episode.picture import EpisodePicture
+from metalib.lab.episode.rules import Answer, deal, play
 
 SETTING = {"script": "north", "ways": 4, "shots": 2, "queries": 3, "draw": 5}
 

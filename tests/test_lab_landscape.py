@@ -8,9 +8,17 @@ import pytest
 import torch
 
 from metalib.lab import LandscapeLaboratory
-from metalib.lab.landscape_picture import LandscapePicture
-from metalib.lab.landscapes import Waves, landscapes
-from metalib.lab.objectives import METHODS, descent, directions, explore, inner_path, objective, optima
+from metalib.lab.landscape.landscapes import Waves, landscapes
+from metalib.lab.landscape.objectives import (
+    METHODS,
+    descent,
+    directions,
+    explore,
+    inner_path,
+    objective,
+    optima,
+)
+from metalib.lab.landscape.picture import LandscapePicture
 
 NAMES = list(landscapes())
 STEEP, EQUAL, WAVES = NAMES

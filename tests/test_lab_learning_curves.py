@@ -10,9 +10,9 @@ from metalib import curves
 from metalib.curve_methods import LENGTHS, SHIPPED, Guarded, Method, SmoothCurve
 from metalib.curves import FAMILIES
 from metalib.lab import LearningCurvesLaboratory
-from metalib.lab.descent import descend
-from metalib.lab.learning_curves import SHOTS, CurvesPicture, learning_curves
-from metalib.lab.one_task import fewer, one_task
+from metalib.lab.learning_curves.descent import descend
+from metalib.lab.learning_curves.laboratory import SHOTS, CurvesPicture, learning_curves
+from metalib.lab.learning_curves.one_task import fewer, one_task
 from metalib.lab.timeline import HISTORY, Entry, draw_timeline
 from metalib.learners import MAML, task_losses
 from metalib.models import sine_net

@@ -9,9 +9,9 @@ from torch import nn
 
 import metalib
 from metalib.data import ImageSet
-from metalib.lab.prototypes import PrototypeLaboratory, image_sets
-from metalib.lab.prototypes_episode import cut, deal, embed, frame, judge, lay_plane, regions
-from metalib.lab.prototypes_picture import PrototypePicture
+from metalib.lab.prototypes.episode import cut, deal, embed, frame, judge, lay_plane, regions
+from metalib.lab.prototypes.laboratory import PrototypeLaboratory, image_sets
+from metalib.lab.prototypes.picture import PrototypePicture
 from metalib.learners.metric import DISTANCES
 from metalib.models import conv4
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from metalib.lab import SineLaboratory, TrainingLaboratory
-from metalib.lab.sine import AdaptationPicture, adapt_sine, number
+from metalib.lab import SineLaboratory, TrainingLaboratory, look
+from metalib.lab.sine import AdaptationPicture, adapt_sine
 from metalib.learners import MAML, ProtoNet
 from metalib.models import sine_net
 from metalib.tasks import SineTasks
@@ -124,7 +124,7 @@ def test_words_tell_what_the_picture_shows(model):
         "other",
         "α = 0.02",
         "shots: 5",
-        number(result.query_loss[-1]),
+        look.number(result.query_loss[-1]),
         "step 4",
     ):
         assert part in words
@@ -155,7 +155,7 @@ def test_starts_may_be_learners_and_an_unknown_setting_is_refused(model):
     ],
 )
 def test_losses_as_learners_read_them(value, text):
-    assert number(value) == text
+    assert look.number(value) == text
 
 
 def training(seed=0):

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from metalib.i18n import _
 
@@ -140,3 +143,32 @@ def legend(axes: Axes, **options: object) -> None:
     }
     with style():
         axes.legend(**{**place, **options})
+
+
+def show_drawings(image: AxesImage, drawings: np.ndarray, x: float, y: float, size: float) -> None:
+    """Show drawings, uint8 (rows, columns, H, W) with ink = 255, as black on white tiles `size` pixels wide,
+    the first with its top left corner at (x, y)."""
+    rows, columns, height, width = drawings.shape
+    sheet = np.full((rows, height + 2, columns, width + 2), 225, np.uint8)  # a grey line around each
+    sheet[:, 1:-1, :, 1:-1] = 255 - drawings.swapaxes(1, 2)
+    image.set_data(sheet.reshape(rows * (height + 2), columns * (width + 2)))
+    image.set_extent((x, x + columns * size, y + rows * size, y))
+
+
+def number(value: float) -> str:
+    """A loss as a learner reads it: 0.0123, 2.41, 36.2, 4.1e+09, or ∞."""
+    if math.isnan(value) or math.isinf(value):
+        return "∞"
+    if 0.001 <= abs(value) < 1000:
+        return f"{value:#.3g}".rstrip(".")
+    return f"{value:.1e}"
+
+
+def point(place: np.ndarray) -> str:
+    """A point as a learner reads it: (0.40, −1.20)."""
+    return f"({signed(place[0])}, {signed(place[1])})"
+
+
+def signed(value: float) -> str:
+    """Two decimals with a true minus sign; a dash where there is no number."""
+    return "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")

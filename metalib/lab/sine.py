@@ -213,7 +213,7 @@ class AdaptationPicture(Picture):
             line.set_data(
                 np.arange(len(loss)), np.clip(np.nan_to_num(loss, nan=high, posinf=high), low, high)
             )
-            note.set_text(f"{name} {number(loss[-1])}")
+            note.set_text(f"{name} {look.number(loss[-1])}")
 
     def describe(self, result: SineResult) -> str:
         text = _(
@@ -226,11 +226,11 @@ class AdaptationPicture(Picture):
             start=result.start,
             shots=len(result.support[0]),
             alpha=result.alpha,
-            support=number(result.support_loss[0]),
-            query=number(result.query_loss[0]),
+            support=look.number(result.support_loss[0]),
+            query=look.number(result.query_loss[0]),
         )
         if result.steps:
-            support, query = number(result.support_loss[-1]), number(result.query_loss[-1])
+            support, query = look.number(result.support_loss[-1]), look.number(result.query_loss[-1])
             text += _("; after step {step} it is {support} and {query}").format(
                 step=result.steps, support=support, query=query
             )
@@ -244,19 +244,10 @@ class AdaptationPicture(Picture):
             "step {step}. What you see is the last function before that."
         ).format(
             alpha=result.alpha,
-            first=number(result.support_loss[0]),
-            last=number(result.support_loss[result.exploded]),
+            first=look.number(result.support_loss[0]),
+            last=look.number(result.support_loss[result.exploded]),
             step=result.exploded,
         )
-
-
-def number(value: float) -> str:
-    """A loss as a learner reads it: 0.0123, 2.41, 36.2, 4.1e+09, or ∞."""
-    if math.isnan(value) or math.isinf(value):
-        return "∞"
-    if 0.001 <= abs(value) < 1000:
-        return f"{value:#.3g}".rstrip(".")
-    return f"{value:.1e}"
 
 
 class SineLaboratory(Laboratory):

@@ -23,7 +23,7 @@ from metalib.history import smooth
 from metalib.i18n import _
 from metalib.lab import controls, look
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.sine import AdaptationPicture, SineResult, adapt_sine, number
+from metalib.lab.sine import AdaptationPicture, SineResult, adapt_sine
 from metalib.lab.surface import explain
 from metalib.learners import GradientLearner
 from metalib.tasks.batch import check_positive
@@ -90,7 +90,9 @@ class TrainingPicture(AdaptationPicture):
     def describe(self, result: Moment) -> str:
         text = _("Meta-iteration {iteration}").format(iteration=result.iteration)
         if result.iteration:
-            text += _(", meta-loss {loss}").format(loss=number(float(result.losses[result.iteration - 1])))
+            text += _(", meta-loss {loss}").format(
+                loss=look.number(float(result.losses[result.iteration - 1]))
+            )
         return f"{text}. {super().describe(result.adaptation)}"
 
     def remark(self, result: Moment) -> str:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from metalib.i18n import _
-from metalib.lab.adaptation_task import AdaptationResult
-from metalib.lab.sine import number
+from metalib.lab import look
+from metalib.lab.adaptation.task import AdaptationResult
 
 ROWS = 6  # queries that are shown, at most
 
@@ -24,7 +24,7 @@ def count(result: AdaptationResult) -> str:
 def losses(result: AdaptationResult) -> str:
     """The one task's losses at the step shown."""
     task = result.task
-    support, query = (number(loss[result.step]) for loss in (task.support_loss, task.query_loss))
+    support, query = (look.number(loss[result.step]) for loss in (task.support_loss, task.query_loss))
     return _("loss on support {support}, on query {query}").format(support=support, query=query)
 
 
@@ -109,10 +109,10 @@ def remark(result: AdaptationResult) -> str:
         "step {step}, where guessing has {guess}."
     ).format(
         alpha=result.alpha,
-        first=number(loss[0]),
-        last=number(loss[exploded]),
+        first=look.number(loss[0]),
+        last=look.number(loss[exploded]),
         step=exploded,
-        guess=number(math.log(result.ways)),
+        guess=look.number(math.log(result.ways)),
     )
     bad = np.flatnonzero(~np.isfinite(result.task.query_accuracy))
     if len(bad):

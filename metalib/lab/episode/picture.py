@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from metalib.i18n import _
 from metalib.lab import look
-from metalib.lab.episode_rules import MAX_QUERIES, MAX_WAYS, EpisodeResult, Score
+from metalib.lab.episode.rules import MAX_QUERIES, MAX_WAYS, EpisodeResult, Score
 from metalib.lab.picture import Picture
 
 
@@ -78,7 +78,7 @@ class EpisodePicture(Picture):
         self.heading.set_text(
             _("{ways}-way {shots}-shot, {script}: support").format(ways=ways, shots=shots, script=script)
         )
-        place(self.support, dealt.support.swapaxes(0, 1), self.left, self.top, size)
+        look.show_drawings(self.support, dealt.support.swapaxes(0, 1), self.left, self.top, size)
         for number, label in enumerate(self.numbers):
             label.set_text(str(number + 1) if number < ways else "")
             label.set_x(self.left + (number + 0.5) * size)
@@ -90,7 +90,7 @@ class EpisodePicture(Picture):
             self.help.set_text(
                 _("Which class is it? Click on it, or press its\nnumber, or point with ← → and press Enter.")
             )
-            place(self.asked, dealt.query[None, asked : asked + 1], self.right, self.top, 224)
+            look.show_drawings(self.asked, dealt.query[None, asked : asked + 1], self.right, self.top, 224)
         else:
             self.title.set_text(_("the episode is over"))
             self.help.set_text("")
@@ -114,7 +114,7 @@ class EpisodePicture(Picture):
                 continue
             row, column = divmod(number, across)
             middle, above = self.right + (column + 0.5) * size, self.top + row * (drawn + self.written)
-            place(tile, dealt.query[None, number : number + 1], middle - drawn / 2, above, drawn)
+            look.show_drawings(tile, dealt.query[None, number : number + 1], middle - drawn / 2, above, drawn)
             truth = dealt.truth[number]
             given = (result.yours[number], dealt.machine[number])
             marks = " ".join(f"{answer + 1}{'✓' if answer == truth else '✗'}" for answer in given)
@@ -163,13 +163,3 @@ class EpisodePicture(Picture):
 
     def remark(self, result: EpisodeResult) -> str:
         return _("Press Enter, or the button, for the next episode.") if result.is_over else ""
-
-
-def place(image: Any, drawings: np.ndarray, x: float, y: float, size: float) -> None:
-    """Show drawings, uint8 (rows, columns, H, W) with ink = 255, as black on white tiles `size` pixels wide,
-    the first with its top left corner at (x, y)."""
-    rows, columns, height, width = drawings.shape
-    sheet = np.full((rows, height + 2, columns, width + 2), 225, np.uint8)  # a grey line around each
-    sheet[:, 1:-1, :, 1:-1] = 255 - drawings.swapaxes(1, 2)
-    image.set_data(sheet.reshape(rows * (height + 2), columns * (width + 2)))
-    image.set_extent((x, x + columns * size, y + rows * size, y))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metalib.data import ImageSet
-from metalib.lab.adaptation_start import Start
-from metalib.lab.adaptation_task import Average, accuracy, nth_task, queries_for, walk
+from metalib.lab.adaptation.start import Start
+from metalib.lab.adaptation.task import Average, accuracy, nth_task, queries_for, walk
 from metalib.tasks import Episodes
 
 KEPT = 16  # averages, of the settings used last

@@ -19,8 +19,7 @@ from matplotlib.transforms import Affine2D
 
 from metalib.i18n import _
 from metalib.lab import look
-from metalib.lab.distances_math import MAX_CLASSES, WINDOW, DistanceResult
-from metalib.lab.landscape_picture import place, signed
+from metalib.lab.distances.math import MAX_CLASSES, WINDOW, DistanceResult
 from metalib.lab.picture import Picture
 
 COLOURS = (look.BLUE, look.ORANGE, look.GREEN, look.PURPLE, look.VERMILION)
@@ -178,7 +177,7 @@ class DistancePicture(Picture):
                 for artist in self.marks[i]:
                     artist.set_data(*points[i][:, None])
                 self.bars[i].set_width(0.43 * result.p[i])
-                self.labels[i][0].set_text(signed(result.distances[i]))
+                self.labels[i][0].set_text(look.signed(result.distances[i]))
                 self.labels[i][1].set_text(probability(result.p[i]))
         self._point(result)
 
@@ -194,7 +193,9 @@ class DistancePicture(Picture):
         if result.truth:
             self.frame.set_y(ROWS[result.truth - 1] - 0.05)
             text = _("true class {c}: loss −ln p = {loss}\ngradient of the loss: length {length}")
-            self.loss.set_text(text.format(c=result.truth, loss=signed(result.loss), length=f"{length:.3g}"))
+            self.loss.set_text(
+                text.format(c=result.truth, loss=look.signed(result.loss), length=f"{length:.3g}")
+            )
 
     def describe(self, result: DistanceResult) -> str:
         names = {
@@ -203,18 +204,18 @@ class DistancePicture(Picture):
             "cosine": _("Cosine distance"),
         }
         text = _("{distance}, temperature {t:.2g}. The query is at {query}.").format(
-            distance=names[result.distance], t=result.temperature, query=place(result.query)
+            distance=names[result.distance], t=result.temperature, query=look.point(result.query)
         )
         for number, point in enumerate(result.prototypes):
             text += " " + _("Prototype {n} at {place}: distance {d}, p = {p}.").format(
                 n=number + 1,
-                place=place(point),
-                d=signed(result.distances[number]),
+                place=look.point(point),
+                d=look.signed(result.distances[number]),
                 p=probability(result.p[number]),
             )
         if result.truth:
             text += " " + _("True class {c}: loss {loss}; downhill is {way}.").format(
-                c=result.truth, loss=signed(result.loss), way=place(-result.gradient)
+                c=result.truth, loss=look.signed(result.loss), way=look.point(-result.gradient)
             )
         moved = _("prototype {n}").format(n=result.selected) if result.selected else _("the query")
         return text + " " + _("The arrow keys move {what}.").format(what=moved)

@@ -2,8 +2,8 @@
 
 State: where the points are, how many classes there are, the distance, the temperature, and which class is the
 true one. Result: the distances and p(y = c | x) of the query, its loss and gradient, and the same answer for
-every place of the plane. The mathematics is in `metalib.lab.distances_math`, the painter in
-`metalib.lab.distances_picture`.
+every place of the plane. The mathematics is in `metalib.lab.distances.math`, the painter in
+`metalib.lab.distances.picture`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 
 from metalib.i18n import _
 from metalib.lab import controls
-from metalib.lab.distances_math import MAX_CLASSES, MIN_CLASSES, WINDOW, DistanceResult, classify
-from metalib.lab.distances_picture import DistancePicture
+from metalib.lab.distances.math import MAX_CLASSES, MIN_CLASSES, WINDOW, DistanceResult, classify
+from metalib.lab.distances.picture import DistancePicture
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.surface import KeyEvent, PointerEvent
 

@@ -15,10 +15,9 @@ from matplotlib.patches import FancyArrowPatch
 
 from metalib.i18n import _
 from metalib.lab import look
-from metalib.lab.landscapes import landscapes
-from metalib.lab.objectives import LandscapeResult, objective
+from metalib.lab.landscape.landscapes import landscapes
+from metalib.lab.landscape.objectives import LandscapeResult, objective
 from metalib.lab.picture import Picture
-from metalib.lab.sine import number
 
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 GREYS = [str(grey) for grey in np.linspace(1.0, 0.78, len(LEVELS) + 1)]
@@ -117,8 +116,8 @@ class LandscapePicture(Picture):
             line.set_data(*shown)
             end.set_data(*shown[:, -1:])
         titles = (
-            _("average loss, at θ: {value}").format(value=number(result.losses[0].mean())),
-            _("MAML's objective, at θ: {value}").format(value=number(result.losses[-1].mean())),
+            _("average loss, at θ: {value}").format(value=look.number(result.losses[0].mean())),
+            _("MAML's objective, at θ: {value}").format(value=look.number(result.losses[-1].mean())),
         )
         for title, text in zip(self.titles, titles, strict=True):
             title.set_text(text)
@@ -140,7 +139,7 @@ class LandscapePicture(Picture):
             ("first-order MAML", _("-- first-order cos {c}")),
             ("Reptile", _("··· Reptile cos {c}")),
         ):
-            self.notes[method].set_text(text.format(c=signed(result.cosine(method))))
+            self.notes[method].set_text(text.format(c=look.signed(result.cosine(method))))
 
     def _scenery(self, axes: Axes, name: str, alpha: float, steps: int) -> None:
         """Contours of the mean loss after so many steps, on one scale; on the left each task's as well."""
@@ -172,22 +171,22 @@ class LandscapePicture(Picture):
             "MAML's meta-gradient: first-order MAML {first}, Reptile {reptile}."
         ).format(
             name=result.name,
-            theta=place(result.theta),
-            before=number(result.losses[0].mean()),
-            average=place(average),
+            theta=look.point(result.theta),
+            before=look.number(result.losses[0].mean()),
+            average=look.point(average),
             alpha=result.alpha,
             steps=result.steps,
-            after=number(result.losses[-1].mean()),
-            maml=place(maml),
-            first=signed(result.cosine("first-order MAML")),
-            reptile=signed(result.cosine("Reptile")),
+            after=look.number(result.losses[-1].mean()),
+            maml=look.point(maml),
+            first=look.signed(result.cosine("first-order MAML")),
+            reptile=look.signed(result.cosine("Reptile")),
         )
         for task in range(len(land.centres)):
             text += " " + _("Task {task}, centre {centre}: loss {before}, after adaptation {after}.").format(
                 task=task + 1,
-                centre=place(land.centres[task]),
-                before=number(result.losses[0, task]),
-                after=number(result.losses[-1, task]),
+                centre=look.point(land.centres[task]),
+                before=look.number(result.losses[0, task]),
+                after=look.number(result.losses[-1, task]),
             )
         if len(result.trail) > 1:
             text += " " + _("Meta-steps of {method}: {moves}.").format(
@@ -209,17 +208,7 @@ class LandscapePicture(Picture):
             "α = {alpha:.2g} is too large for its curvature."
         ).format(
             task=task + 1,
-            before=number(result.losses[0, task]),
-            after=number(result.losses[-1, task]),
+            before=look.number(result.losses[0, task]),
+            after=look.number(result.losses[-1, task]),
             alpha=result.alpha,
         )
-
-
-def place(point: np.ndarray) -> str:
-    """A point as a learner reads it: (0.40, −1.20)."""
-    return f"({signed(point[0])}, {signed(point[1])})"
-
-
-def signed(value: float) -> str:
-    """Two decimals with a true minus sign; a dash where there is no number."""
-    return "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")

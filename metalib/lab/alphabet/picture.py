@@ -14,9 +14,8 @@ from matplotlib.patches import Rectangle
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
 from metalib.lab import look
-from metalib.lab.alphabet_board import MAX_CLASSES, MAX_EXAMPLES, QUERY, Board
-from metalib.lab.alphabet_rules import PIXELS
-from metalib.lab.episode_picture import place
+from metalib.lab.alphabet.board import MAX_CLASSES, MAX_EXAMPLES, QUERY, Board
+from metalib.lab.alphabet.rules import PIXELS
 from metalib.lab.picture import Picture
 
 COLOURS = (look.BLUE, look.VERMILION, look.PURPLE, look.ORANGE)
@@ -131,7 +130,7 @@ class AlphabetPicture(Picture):
         self.dashes.set_bounds(x, y, size, size)
         self.ghost.set_visible(open_slot and result.pending is not None)
         if self.ghost.get_visible():
-            place(self.ghost, result.pending.picture[None, None], x, y, size)
+            look.show_drawings(self.ghost, result.pending.picture[None, None], x, y, size)
         self.around.set_visible(result.cursor is not None)
         if result.cursor is not None:
             label = alphabet.examples[result.cursor][0]
@@ -141,7 +140,7 @@ class AlphabetPicture(Picture):
 
         self.query.set_visible(alphabet.query is not None)
         if alphabet.query is not None:
-            place(self.query, alphabet.query.picture[None, None], self.tiles, 14, 92)
+            look.show_drawings(self.query, alphabet.query.picture[None, None], self.tiles, 14, 92)
         self.focus.set_bounds(self.tiles, 14, 92, 92)
         self.focus.set_linestyle("-" if alphabet.query else (0, (4, 2)))
         self.focus.set_linewidth(3.0 if result.target == QUERY else 1.4)
@@ -216,7 +215,7 @@ class AlphabetPicture(Picture):
         nearest = (
             alphabet.of_class(label)[0] if answer.nearest is None else alphabet.examples[answer.nearest][1]
         )
-        place(self.winners[number], nearest.picture[None, None], x + self.column - 94, 42, 64)
+        look.show_drawings(self.winners[number], nearest.picture[None, None], x + self.column - 94, 42, 64)
         self.verdicts[number].set_text(
             _("class {label}\n{share}").format(label=label, share=percent(probabilities[best]))
         )

@@ -12,10 +12,8 @@ from matplotlib.patches import Rectangle
 
 from metalib.i18n import _
 from metalib.lab import look
-from metalib.lab.episode_picture import place
-from metalib.lab.prototypes_episode import MAX_QUERIES, MAX_WAYS, PrototypeResult
-from metalib.lab.prototypes_plane import COLOURS, MARKERS, PlanePicture, digit
-from metalib.lab.sine import number
+from metalib.lab.prototypes.episode import MAX_QUERIES, MAX_WAYS, PrototypeResult
+from metalib.lab.prototypes.plane import COLOURS, MARKERS, PlanePicture, digit
 
 
 def distance_names() -> dict[str, str]:
@@ -147,8 +145,8 @@ class PrototypePicture(PlanePicture):
         """The drawings class by class, with a cross on each query that is misjudged."""
         ways, shots = result.support.shape[:2]
         size, begin = self.layout(result)
-        place(self.drawn[0], result.dealt.support, self.left, self.top, size)
-        place(self.drawn[1], result.dealt.query, begin, self.top, size)
+        look.show_drawings(self.drawn[0], result.dealt.support, self.left, self.top, size)
+        look.show_drawings(self.drawn[1], result.dealt.query, begin, self.top, size)
         for way, (row, mark) in enumerate(zip(self.rows, self.marks, strict=True)):
             middle = self.top + (way + 0.5) * size
             for line, x in ((row, self.left - 33), (mark, self.left - 14)):
@@ -164,7 +162,7 @@ class PrototypePicture(PlanePicture):
         way, column = result.selected
         drawings = result.dealt.query if column >= 0 else result.dealt.support
         left, distances = self.left - 46, result.selected_distances
-        place(self.drawn[2], drawings[way, column][None, None], left, self.second, self.big)
+        look.show_drawings(self.drawn[2], drawings[way, column][None, None], left, self.second, self.big)
         self.chosen.set_text(self.name(result))
         nearest = int(distances.argmin())
         self.verdict.set_text(
@@ -213,7 +211,7 @@ class PrototypePicture(PlanePicture):
             )
             for c, q in zip(*(~result.right).nonzero(), strict=True)
         ]
-        distances = ", ".join(f"{n}: {number(d)}" for n, d in enumerate(result.selected_distances, 1))
+        distances = ", ".join(f"{n}: {look.number(d)}" for n, d in enumerate(result.selected_distances, 1))
         return _(
             "A {ways}-way {shots}-shot episode, embedding: {embedding}, distance: {distance}; its classes "
             "are {classes}. Right: {right} of {asked} queries. Misjudged: {missed}. The picture shows "

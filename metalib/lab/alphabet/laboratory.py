@@ -1,8 +1,8 @@
 """The alphabet laboratory: draw characters of your own, and a query, and see what each method says to it.
 
 State: the examples and the query (`Alphabet`), the drawing under way, what it is for, the example that is
-pointed at, and the inner steps. `alphabet_board` has the pure function, `alphabet_rules` the answers,
-`alphabet_picture` the painter, `alphabet_desk` the pad and the buttons, `alphabet_file` saves and loads.
+pointed at, and the inner steps. `board` has the pure function, `rules` the answers, `picture`
+the painter, `desk` the pad and the buttons, `storage` saves and loads.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 from metalib.data import ImageSet
 from metalib.i18n import _
-from metalib.lab import alphabet_file, controls
-from metalib.lab.alphabet_board import MAX_CLASSES, QUERY, Alphabet, Board, Drawing, play
-from metalib.lab.alphabet_desk import Desk, begin, checked_images, default_learners, next_drawing
-from metalib.lab.alphabet_picture import AlphabetPicture
-from metalib.lab.alphabet_rules import gathered, remembering
+from metalib.lab import controls
+from metalib.lab.alphabet import storage
+from metalib.lab.alphabet.board import MAX_CLASSES, QUERY, Alphabet, Board, Drawing, play
+from metalib.lab.alphabet.desk import Desk, begin, checked_images, default_learners, next_drawing
+from metalib.lab.alphabet.picture import AlphabetPicture
+from metalib.lab.alphabet.rules import gathered, remembering
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, explain
 
@@ -164,14 +165,14 @@ class AlphabetLaboratory(Laboratory):
         return self.set(alphabet=Alphabet(self.alphabet.examples, taken))
 
     def save(self, path: str | Path | None = None) -> Path:
-        """Save the board; raises as `metalib.lab.alphabet_file.write`."""
-        written = alphabet_file.write(self.alphabet, self.desk.file.value if path is None else path)
+        """Save the board; raises as `metalib.lab.alphabet.storage.write`."""
+        written = storage.write(self.alphabet, self.desk.file.value if path is None else path)
         self.desk.notice.say(_("Saved as {path}.").format(path=written))
         return written
 
     def load(self, path: str | Path | None = None) -> Board:
-        """Load a saved board in place of this one; raises as `metalib.lab.alphabet_file.read`."""
-        alphabet = alphabet_file.read(self.desk.file.value if path is None else path)
+        """Load a saved board in place of this one; raises as `metalib.lab.alphabet.storage.read`."""
+        alphabet = storage.read(self.desk.file.value if path is None else path)
         self.set(alphabet=alphabet, drawing=(), cursor=None, target=QUERY)
         self._show_strokes(alphabet.query.strokes if alphabet.query else ())
         return self.result

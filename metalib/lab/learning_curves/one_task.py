@@ -11,7 +11,7 @@ import torch
 from metalib import curves
 from metalib.curve_methods import Guarded
 from metalib.curves import FAMILIES
-from metalib.lab.descent import descend
+from metalib.lab.learning_curves.descent import descend
 from metalib.learners import Learner
 from metalib.tasks import TaskBatch
 

@@ -1,8 +1,8 @@
 """The adaptation laboratory: accuracy against the inner step on images, and one task watched step by step.
 
 State: the start, α, inner steps, shots, ways, batch statistics, the task and the step shown. Result: that
-task's probabilities at every step, and accuracies averaged over tasks. The functions are in
-`adaptation_task`, the painter in `adaptation_picture`.
+task's probabilities at every step, and accuracies averaged over tasks. The functions are in `task`, the
+painter in `picture`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from torch import nn
 from metalib.data import ImageSet
 from metalib.i18n import _
 from metalib.lab import controls
-from metalib.lab.adaptation_average import Averages
-from metalib.lab.adaptation_picture import MAX_STEPS, AdaptationPicture
-from metalib.lab.adaptation_start import Start, shipped_weights, start_point
-from metalib.lab.adaptation_task import AdaptationResult, TaskPath, one_task, queries_for
+from metalib.lab.adaptation.average import Averages
+from metalib.lab.adaptation.picture import MAX_STEPS, AdaptationPicture
+from metalib.lab.adaptation.start import Start, shipped_weights, start_point
+from metalib.lab.adaptation.task import AdaptationResult, TaskPath, one_task, queries_for
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, explain
 from metalib.learners import Learner

@@ -14,7 +14,7 @@ import numpy as np
 from metalib.data import drawings
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
-from metalib.lab.alphabet_rules import Adapt, Answer, Candidates, adapt, answer
+from metalib.lab.alphabet.rules import Adapt, Answer, Candidates, adapt, answer
 
 MAX_CLASSES, MAX_EXAMPLES = 10, 5
 QUERY = 0  # beside the classes 1 … 10: what a drawing can be for

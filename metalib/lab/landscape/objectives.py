@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from metalib.i18n import _
-from metalib.lab.landscapes import Landscape, landscapes
+from metalib.lab.landscape.landscapes import Landscape, landscapes
 from metalib.learners.gradient import check_alpha, check_steps
 
 METHODS = ("MAML", "first-order MAML", "Reptile", "joint training")
@@ -160,7 +160,7 @@ def explore(
     """The laboratory's pure function: `moves` outer steps of `method` from θ, and all there is to see there.
 
     Raises:
-        TypeError, ValueError: see `metalib.lab.objectives.check`.
+        TypeError, ValueError: see `metalib.lab.landscape.objectives.check`.
     """
     check(landscape, theta, alpha, steps, method, beta, moves)
     land = landscapes()[landscape]

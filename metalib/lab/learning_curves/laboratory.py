@@ -20,7 +20,7 @@ from metalib.curves import FAMILIES, Curve
 from metalib.i18n import _
 from metalib.lab import controls, look
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.one_task import SHOWN, GlyphTask, WaveTask, contact_sheet, one_task
+from metalib.lab.learning_curves.one_task import SHOWN, GlyphTask, WaveTask, contact_sheet, one_task
 from metalib.lab.picture import Picture
 
 SHOTS = (1, 2, 3, 5, 7, 10, 15, 20, 50, 100)

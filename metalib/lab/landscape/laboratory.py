@@ -15,9 +15,9 @@ import numpy as np
 from metalib.i18n import _
 from metalib.lab import controls
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.landscape_picture import LandscapePicture
-from metalib.lab.landscapes import Landscape, landscapes
-from metalib.lab.objectives import METHODS, LandscapeResult, explore
+from metalib.lab.landscape.landscapes import Landscape, landscapes
+from metalib.lab.landscape.objectives import METHODS, LandscapeResult, explore
+from metalib.lab.landscape.picture import LandscapePicture
 from metalib.lab.surface import KeyEvent, PointerEvent
 
 MAX_STEPS, MAX_MOVES = 5, 60

@@ -1,7 +1,7 @@
 """The episode laboratory: play an N-way K-shot episode against a learner, on characters neither has seen.
 
 State: ways, shots, queries a class, script, the episode's number, the answers given so far and the class that
-is pointed at. The rules are in `episode_rules`, the painter in `episode_picture`.
+is pointed at. The rules are in `rules`, the painter in `picture`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from metalib.data import ImageSet
 from metalib.i18n import _
 from metalib.lab import controls
-from metalib.lab.episode_picture import EpisodePicture
-from metalib.lab.episode_rules import (
+from metalib.lab.episode.picture import EpisodePicture
+from metalib.lab.episode.rules import (
     EVERY_SCRIPT,
     MAX_QUERIES,
     MAX_SHOTS,

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from metalib.i18n import _
 from metalib.lab import look
-from metalib.lab.adaptation_task import AdaptationResult
-from metalib.lab.adaptation_words import (
+from metalib.lab.adaptation.task import AdaptationResult
+from metalib.lab.adaptation.words import (
     ROWS,
     count,
     describe,
@@ -27,7 +27,6 @@ from metalib.lab.adaptation_words import (
     shown,
     statistics,
 )
-from metalib.lab.episode_picture import place
 from metalib.lab.picture import Picture
 
 MAX_STEPS = 10
@@ -164,7 +163,7 @@ class AdaptationPicture(Picture):
         ways, finite = result.ways, np.isfinite(probabilities).all(axis=1)
         high = min(70.0, (self.bottom - self.top) / len(rows))
         wide = (self.last - self.first) / ways
-        place(self.query, task.query[rows][:, None], self.left, self.top, high)
+        look.show_drawings(self.query, task.query[rows][:, None], self.left, self.top, high)
         x = self.first + wide * np.arange(ways)[None, :] + np.zeros((len(rows), 1))
         y = self.top + high * (np.arange(len(rows))[:, None] + 1.0) + np.zeros((1, ways))
         gap = min(4.0, 0.1 * wide)

@@ -1,8 +1,8 @@
 """The prototype laboratory: what ProtoNet does with one episode, seen in a plane of its embedding space.
 
 State: the embedding, the distance, where the characters come from, ways, shots, queries a class, the
-episode's number and the example that is pointed at. What is computed stands in `prototypes_episode`, the
-painter in `prototypes_picture`.
+episode's number and the example that is pointed at. What is computed stands in `episode`, the painter in
+`picture`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from metalib.data import ImageSet
 from metalib.i18n import _
 from metalib.lab import controls
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.prototypes_episode import (
+from metalib.lab.prototypes.episode import (
     MAX_QUERIES,
     MAX_SHOTS,
     MAX_WAYS,
@@ -28,7 +28,7 @@ from metalib.lab.prototypes_episode import (
     embed,
     judge,
 )
-from metalib.lab.prototypes_picture import PrototypePicture, distance_names
+from metalib.lab.prototypes.picture import PrototypePicture, distance_names
 from metalib.lab.surface import KeyEvent, PointerEvent
 from metalib.learners import ProtoNet
 

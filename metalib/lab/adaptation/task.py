@@ -16,7 +16,7 @@ from torch import Tensor
 
 from metalib.data import ImageSet
 from metalib.i18n import _
-from metalib.lab.adaptation_start import Start
+from metalib.lab.adaptation.start import Start
 from metalib.learners import GradientLearner, batched
 from metalib.learners.base import uses_batch_statistics
 from metalib.learners.gradient import check_alpha, check_steps

@@ -13,7 +13,7 @@ from matplotlib.patches import Polygon
 from metalib.i18n import _
 from metalib.lab import look
 from metalib.lab.picture import Picture
-from metalib.lab.prototypes_episode import ASPECT, MAX_WAYS, PrototypeResult
+from metalib.lab.prototypes.episode import ASPECT, MAX_WAYS, PrototypeResult
 
 COLOURS = look.CYCLE[:MAX_WAYS]
 MARKERS = (*look.MARKERS[:6], "*")  # an X would look like the mark of a misjudged query

@@ -16,7 +16,7 @@ from metalib.data import ImageSet, from_folder, glyphs, omniglot
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
 from metalib.lab import controls
-from metalib.lab.alphabet_board import MAX_CLASSES, MAX_EXAMPLES, Alphabet, Drawing
+from metalib.lab.alphabet.board import MAX_CLASSES, MAX_EXAMPLES, Alphabet, Drawing
 from metalib.lab.surface import Surface
 from metalib.tasks import Episodes
 
