@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,10 @@ from metalib.i18n import _
 from metalib.learners import Learner, task_losses
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_generator, check_positive
+
+PASS_NUMBERS = 2**16
+"""Input numbers that go through the model at once on a processor. With more the activations leave its cache:
+5-way tasks of Omniglot, 80 drawings each, take half the time one by one that they take fifty at a time."""
 
 
 class TaskDistribution(Protocol):
@@ -91,15 +96,15 @@ def evaluate(
     try:
         for start in range(0, n_tasks, chunk):
             batch = on_learners_device(tasks.sample(min(chunk, n_tasks - start), generator), learner)
-            with torch.no_grad():
-                prediction = learner.predict(
-                    learner.adapt(batch.support_x, batch.support_y, **adapt), batch.query_x
-                )
-                if batch.query_y.is_floating_point():
-                    metric, score = "loss", task_losses(prediction, batch.query_y, learner.loss_fn)
-                else:
-                    score = (prediction.argmax(dim=-1) == batch.query_y).double().mean(dim=1)
-            scores.append(score.double().cpu())
+            for part in _passes(batch):
+                with torch.no_grad():
+                    fast = learner.adapt(part.support_x, part.support_y, **adapt)
+                    prediction = learner.predict(fast, part.query_x)
+                    if part.query_y.is_floating_point():
+                        metric, score = "loss", task_losses(prediction, part.query_y, learner.loss_fn)
+                    else:
+                        score = (prediction.argmax(dim=-1) == part.query_y).double().mean(dim=1)
+                scores.append(score.double().cpu())
     finally:
         learner.train(was_training)
     return Evaluation(torch.cat(scores), metric)
@@ -116,9 +121,8 @@ def compare(
     """The paired difference ``first − second`` on the *same* tasks.
 
     Much of the spread over tasks is that some tasks are hard for everybody. The difference of a pair does not
-    see it, so its
-    interval is narrower than those of the two means: if it excludes 0, the two learners differ on these
-        tasks.
+    see it, so its interval is narrower than those of the two means: if it excludes 0, the two learners differ
+    on these tasks.
 
     Args:
         first, second, tasks, n_tasks: see :func:`evaluate`, also for further options, which go to both.
@@ -130,6 +134,15 @@ def compare(
     generator.set_state(state)
     two = evaluate(second, tasks, n_tasks, generator, **options)
     return Evaluation(one.values - two.values, one.metric)
+
+
+def _passes(batch: TaskBatch) -> Iterator[TaskBatch]:
+    """The batch in parts that are adapted at once: small tasks all together, large ones one by one."""
+    size = len(batch)
+    if batch.query_x.device.type == "cpu":
+        size = max(1, PASS_NUMBERS // (batch.support_x[0].numel() + batch.query_x[0].numel()))
+    for start in range(0, len(batch), size):
+        yield batch[start : start + size]
 
 
 def on_learners_device(batch: TaskBatch, learner: Learner) -> TaskBatch:

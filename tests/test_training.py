@@ -260,6 +260,24 @@ def test_chunks_do_not_change_single_chunk_tasks():
     )
 
 
+@pytest.mark.parametrize("numbers", [1, 2 * 12 * 64, 10**9])
+def test_how_many_tasks_pass_at_once_changes_no_score(numbers, monkeypatch):
+    images = torch.randint(0, 256, (12, 4, 1, 8, 8), dtype=torch.uint8, generator=generator())
+    tasks = Episodes(images, 3, 1, 3)
+    learner = MAML(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), alpha=0.1, steps=2)
+    seen, adapt = [], learner.adapt
+    monkeypatch.setattr(
+        learner, "adapt", lambda x, y, **options: seen.append(len(x)) or adapt(x, y, **options)
+    )
+    monkeypatch.setattr("metalib.evaluation.PASS_NUMBERS", numbers)
+    values = evaluate(learner, tasks, 5, generator(1)).values
+    assert seen == {1: [1] * 5, 2 * 12 * 64: [2, 2, 1], 10**9: [5]}[numbers]
+    alone = [tasks.sample(5, generator(1))[n : n + 1] for n in range(5)]
+    for value, task in zip(values, alone, strict=True):
+        answer = learner.predict(adapt(task.support_x, task.support_y), task.query_x).argmax(-1)
+        assert value == (answer == task.query_y).double().mean()
+
+
 def test_zero_step_accuracy_is_one_over_n():
     """Labels are dealt anew in each task, so nothing can be known of them before adaptation; sorted labels
     would give it away."""
