@@ -95,6 +95,20 @@ def test_the_table_is_what_the_cards_say_and_shows_what_is_missing(chapter):
     assert chapter["percent"](None) == "–"
 
 
+def test_the_last_weights_that_measured_a_setting_speak_for_it(chapter, monkeypatch):
+    cards = {
+        "a-maml": {"5-way 1-shot, 1 step": 1, "5-way 1-shot, 3 steps": 2, "20-way 1-shot, 3 steps": 3},
+        "a-maml-20way": {"20-way 1-shot, 3 steps": 4},
+    }
+    listed = {
+        name: {"results": [{"label": k, "mean": v} for k, v in card.items()]} for name, card in cards.items()
+    }
+    monkeypatch.setattr(metalib.weights, "names", lambda: sorted(cards))
+    monkeypatch.setattr(metalib.weights, "card", listed.__getitem__)
+    row = chapter["results"]("a")["MAML"]
+    assert [entry and entry["mean"] for entry in row] == [2, None, 4, None]
+
+
 def test_the_published_numbers_are_read_with_their_intervals(chapter):
     assert chapter["number"]("98.7 ± 0.4") == (98.7, 0.4) and chapter["number"]("96.0") == (96.0, 0.0)
     for row in chapter["PUBLISHED"].values():

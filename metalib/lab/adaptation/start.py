@@ -84,7 +84,6 @@ def shipped_weights(images: str = "glyphs") -> dict[str, Learner | nn.Module | s
 
     known = {
         _("MAML, 5-way"): f"{images}-maml",
-        _("MAML, 5-way 5-shot"): f"{images}-maml-5shot",
         _("MAML, 20-way"): f"{images}-maml-20way",
         _("first-order MAML, 5-way"): f"{images}-fomaml",
         _("first-order MAML, 20-way"): f"{images}-fomaml-20way",
