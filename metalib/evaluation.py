@@ -90,7 +90,9 @@ def evaluate(
     """
     check_positive(n_tasks=n_tasks, chunk=chunk)
     check_generator(generator)
-    scores, metric = [], "accuracy"
+    # In one piece: a small tensor kept from each pass would lie between the large ones that are freed, and
+    # their memory could not be used again.
+    values, metric, done = torch.empty(n_tasks, dtype=torch.float64), "accuracy", 0
     was_training = learner.training
     learner.eval()
     try:
@@ -104,10 +106,11 @@ def evaluate(
                         metric, score = "loss", task_losses(prediction, part.query_y, learner.loss_fn)
                     else:
                         score = (prediction.argmax(dim=-1) == part.query_y).double().mean(dim=1)
-                scores.append(score.double().cpu())
+                values[done : done + len(part)] = score
+                done += len(part)
     finally:
         learner.train(was_training)
-    return Evaluation(torch.cat(scores), metric)
+    return Evaluation(values, metric)
 
 
 def compare(
