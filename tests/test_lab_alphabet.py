@@ -14,7 +14,7 @@ from torch import nn
 
 from metalib import MAML, ProtoNet, weights
 from metalib.data import ImageSet, drawings
-from metalib.lab import AlphabetLaboratory
+from metalib.lab import AlphabetLaboratory, look
 from metalib.lab.alphabet import storage
 from metalib.lab.alphabet.board import QUERY, Alphabet, Drawing
 from metalib.lab.alphabet.desk import default_learners, picked
@@ -612,3 +612,22 @@ def test_the_shipped_learners_know_circles_from_crosses_and_answer_at_once():
         lab.draw_strokes(CROSS if n % 2 else CIRCLE)
         spent.append(time.process_time() - begun)
     assert min(spent) < 0.1, "seconds of computing for one answer"
+
+
+@pytest.mark.parametrize("ours", [None, "ours", "the network that I have trained for an hour"])
+def test_headings_and_verdicts_fit_into_their_columns(images, ours):
+    learners = {"ProtoNet": protonet(), "MAML": maml(5), **({ours: protonet()} if ours else {})}
+    laboratory = AlphabetLaboratory(learners, images, ways=3)
+    picture = laboratory.picture
+    for resolution in (1.0, 2.0):
+        picture.resolution = resolution
+        picture.pixels(laboratory.result)
+        titles = [title.get_window_extent() for title in picture.titles]
+        assert len(titles) == len(learners) + 1
+        assert all(0 < box.width < (picture.column - 14) * resolution for box in titles)
+        for verdict, winner in zip(picture.verdicts, picture.winners, strict=True):
+            assert verdict.get_window_extent().x1 < winner.get_window_extent().x0
+            assert verdict.get_window_extent().y0 > picture.rectangles[0][0].get_window_extent().y1
+    assert all(title.get_fontsize() >= look.SMALL for title in picture.titles), "legible from the last row"
+    assert picture.titles[0].get_text() == "ProtoNet"
+    assert picture.verdicts[1].get_text().endswith("\n3 steps")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -18,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
 
 from metalib.i18n import _
 
@@ -153,6 +155,20 @@ def show_drawings(image: AxesImage, drawings: np.ndarray, x: float, y: float, si
     sheet[:, 1:-1, :, 1:-1] = 255 - drawings.swapaxes(1, 2)
     image.set_data(sheet.reshape(rows * (height + 2), columns * (width + 2)))
     image.set_extent((x, x + columns * size, y + rows * size, y))
+
+
+def fit(texts: Sequence[Text], words: Sequence[str], room: float) -> None:
+    """Write `words` into `texts`, all in the largest of the three sizes in which each is at most `room`
+    pixels wide; what is too long even then ends in an ellipsis."""
+    for size in (TITLE, TEXT, SMALL):
+        for text, said in zip(texts, words, strict=True):
+            text.set(text=said, fontsize=size)
+        if all(text.get_window_extent(dpi=DPI).width <= room for text in texts):
+            return
+    for text, said in zip(texts, words, strict=True):
+        while len(said) > 1 and text.get_window_extent(dpi=DPI).width > room:
+            said = said[:-1].rstrip()
+            text.set_text(said + "…")
 
 
 def number(value: float) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from metalib.data.omniglot import SIZE
-from metalib.i18n import _
+from metalib.i18n import _, ngettext
 from metalib.lab import look
 from metalib.lab.alphabet.board import MAX_CLASSES, MAX_EXAMPLES, QUERY, Board
 from metalib.lab.alphabet.rules import PIXELS
@@ -53,7 +53,9 @@ class AlphabetPicture(Picture):
 
         bold = {"fontweight": "bold"}
         small = {"fontsize": look.SMALL}
-        self.titles = [text(self._x(number), 26, fontsize=look.TITLE, **bold) for number in methods]
+        self.titles = [text(self._x(number), 26, **bold) for number in methods]
+        headings = [_("nearest pixels") if name == PIXELS else name for name in self.methods]
+        look.fit(self.titles, headings, self.column - 20)
         self.verdicts = [text(self._x(number), 52, va="top", linespacing=1.3, **small) for number in methods]
         self.asked = text(self.tiles + 104, 26, _("query"), fontsize=look.TITLE, **bold)
         self.help = text(self.tiles + 104, 42, va="top", linespacing=1.3, **small)
@@ -72,7 +74,7 @@ class AlphabetPicture(Picture):
         self.dashes = frame(edgecolor=look.GREY, linewidth=1.4, linestyle=(0, (4, 2)))
         self.focus = frame(edgecolor=look.GREY, linewidth=1.4)
         self.standing = self.examples = None  # what was drawn last, to draw anew only what has changed
-        moving = [*made, *self.titles, *self.verdicts, self.around, self.dashes, self.focus]
+        moving = [*made, *self.verdicts, self.around, self.dashes, self.focus]
         return [*moving, *(one for column in (*self.rectangles, *self.shares) for one in column)]
 
     def _x(self, method: int) -> float:
@@ -145,11 +147,6 @@ class AlphabetPicture(Picture):
         self.focus.set_linestyle("-" if alphabet.query else (0, (4, 2)))
         self.focus.set_linewidth(3.0 if result.target == QUERY else 1.4)
         self.focus.set_edgecolor(look.BLUE if result.target == QUERY else look.GREY)
-        for title, name in zip(self.titles, self.methods, strict=True):
-            words = _("nearest in pixels") if name == PIXELS else name
-            if name in self.takes_steps:
-                words = _("{name}, steps: {steps}").format(name=name, steps=result.steps)
-            title.set_text(words)
         for number, name in enumerate(self.methods):
             self._column(result, number, name)
 
@@ -215,10 +212,11 @@ class AlphabetPicture(Picture):
         nearest = (
             alphabet.of_class(label)[0] if answer.nearest is None else alphabet.examples[answer.nearest][1]
         )
-        look.show_drawings(self.winners[number], nearest.picture[None, None], x + self.column - 94, 42, 64)
-        self.verdicts[number].set_text(
-            _("class {label}\n{share}").format(label=label, share=percent(probabilities[best]))
-        )
+        look.show_drawings(self.winners[number], nearest.picture[None, None], x + self.column - 88, 42, 64)
+        lines = [_("class {label}").format(label=label), percent(probabilities[best])]
+        if name in self.takes_steps:
+            lines.append(ngettext("{n} step", "{n} steps", result.steps).format(n=result.steps))
+        self.verdicts[number].set_text("\n".join(lines))
 
     def describe(self, result: Board) -> str:
         alphabet = result.alphabet
