@@ -1,6 +1,6 @@
 """How long the adaptation laboratory takes from a moved control to the new picture, in the kernel.
 
-    python -m benchmarks.adaptation [--moves 40]
+    python -m benchmarks.adaptation [--moves 40] [--images omniglot]
 
 For each control it makes `moves` moves at 5 ways and 1 shot, then some on larger tasks, and prints the median
 and the 95th percentile in milliseconds, whole and by part: adapt (the way on one task), draw (result to
@@ -101,10 +101,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=40)
-    moves = parser.parse_args(arguments).moves
+    parser.add_argument("--images", choices=("glyphs", "omniglot"), default="glyphs")
+    options = parser.parse_args(arguments)
+    moves = options.moves
     torch.set_num_threads(1)
-    images = data.glyphs("test", by="character")
-    first, given = next(iter(shipped_weights().items()))
+    images = getattr(data, options.images)("test", by="character")
+    first, given = next(iter(shipped_weights(options.images).items()))
     wide = conv4(64, norm="batch-statistics", downsample="stride", ways=20)
     starts = {first: given, "64 channels, 20 outputs": wide}
     head = ["adapt", "draw", "encode", "together", "processor: together"]

@@ -141,11 +141,13 @@ def test_protonet_equals_brute_force(kind):
     assert learner.loss(batch).item() == pytest.approx(-log_probability.mean().item())
 
 
-def test_one_task_alone_is_run_as_among_others():
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_task_alone_is_run_as_among_others(channels):
     """One task takes a shorter way, without vmap: the same predictions and meta-gradient."""
     batch = episodes().sample(2, generator())
-    learner = MAML(conv4(8, norm="batch-statistics", size=16, ways=3), alpha=0.4, steps=2).double()
-    batch = TaskBatch(*(part.double() if part.is_floating_point() else part for part in batch))
+    learner = MAML(conv4(8, channels, norm="batch-statistics", size=16, ways=3), alpha=0.4, steps=2).double()
+    tint = torch.rand(channels, 1, 1, generator=generator(), dtype=torch.float64)
+    batch = TaskBatch(*(tint * part.double() if part.is_floating_point() else part for part in batch))
     together = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
     (gradient,) = torch.autograd.grad(learner.loss(batch), [next(learner.parameters())])
     alone = [batch[i : i + 1] for i in range(2)]

@@ -103,8 +103,13 @@ class GradientLearner(Learner):
         tasks, queries = query_x.shape[:2]
         support = adapted.support_x.repeat_interleave(queries, dim=0)
         alone = torch.cat([support, query_x.flatten(0, 1).unsqueeze(1)], dim=1)
+        size = 1 if batched.one_by_one(alone) else len(alone)
         weights = {name: value.repeat_interleave(queries, dim=0) for name, value in adapted.items()}
-        return batched.forward(self.model, weights, alone)[:, -1].unflatten(0, (tasks, queries))
+        outputs = [
+            batched.forward(self.model, {name: value[i : i + size] for name, value in weights.items()}, part)
+            for i, part in zip(range(0, len(alone), size), alone.split(size), strict=True)
+        ]
+        return torch.cat(outputs)[:, -1].unflatten(0, (tasks, queries))
 
     @property
     def is_transductive(self) -> bool:
