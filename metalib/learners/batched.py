@@ -40,7 +40,8 @@ def forward(model: nn.Module, fast: Mapping[str, Tensor], x: Tensor, prefix: str
     Raises:
         RuntimeError: the model cannot be run for several tasks at once; the message says what to change.
     """
-    if len(x) == 1 and one_by_one(x):
+    # A single task of images needs no vmap, which costs about as much again: what a laboratory waits for.
+    if len(x) == 1 and x.dim() == 5 and not torch.compiler.is_compiling():
         weights = {name: value[0] for name, value in _own(fast, prefix).items()}
         return functional_call(model, weights, (_channels_last(x[0]),)).unsqueeze(0)
     if type(model) is nn.Sequential:
@@ -65,7 +66,7 @@ def _own(fast: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def one_by_one(x: Tensor) -> bool:
     """Whether tasks with the inputs ``(T, N, ...)`` had better pass the model singly: images on a processor.
 
-    There a single task needs no vmap and no grouped convolution, and its activations stay in the cache.
+    There a grouped convolution gains nothing, and the activations of a single task stay in the cache.
     """
     return x.dim() == 5 and x.device.type == "cpu" and not torch.compiler.is_compiling()
 
