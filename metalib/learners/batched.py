@@ -41,7 +41,7 @@ def forward(model: nn.Module, fast: Mapping[str, Tensor], x: Tensor, prefix: str
         RuntimeError: the model cannot be run for several tasks at once; the message says what to change.
     """
     # A single task of images needs no vmap, which costs about as much again: what a laboratory waits for.
-    if len(x) == 1 and x.dim() == 5 and not torch.compiler.is_compiling():
+    if len(x) == 1 and _are_images(x):
         weights = {name: value[0] for name, value in _own(fast, prefix).items()}
         return functional_call(model, weights, (_channels_last(x[0]),)).unsqueeze(0)
     if type(model) is nn.Sequential:
@@ -68,7 +68,12 @@ def one_by_one(x: Tensor) -> bool:
 
     There a grouped convolution gains nothing, and the activations of a single task stay in the cache.
     """
-    return x.dim() == 5 and x.device.type == "cpu" and not torch.compiler.is_compiling()
+    return _are_images(x) and x.device.type == "cpu"
+
+
+def _are_images(x: Tensor) -> bool:
+    """Whether x is ``(T, N, C, H, W)``, and run as it is: what is compiled has a way of its own."""
+    return x.dim() == 5 and not torch.compiler.is_compiling()
 
 
 def _channels_last(images: Tensor) -> Tensor:
