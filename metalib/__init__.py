@@ -28,7 +28,7 @@ _HOME = {
     "metalib.evaluation": ("Evaluation", "compare", "evaluate"),
     "metalib.history": ("History",),
 }
-_MODULES = ("data", "lab", "models", "weights")
+_MODULES = ("data", "lab", "look", "models", "timeline", "weights")
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = sorted([*_NAMES, *_MODULES])

@@ -45,7 +45,7 @@ class History:
 
     def plot(self) -> Figure:
         """Draw the smoothed meta-loss and, where there was validation, its scores with their intervals."""
-        from metalib.lab import look
+        from metalib import look
 
         figure = look.figure(8, 3.6)
         axes = figure.subplots(1, 2 if self.validation else 1, squeeze=False)[0]

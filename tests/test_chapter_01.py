@@ -12,7 +12,7 @@ from chapter_code import definitions
 import metalib
 from metalib import curves
 from metalib.exercises import ch01
-from metalib.lab.timeline import HISTORY
+from metalib.timeline import HISTORY
 
 TEXT = (Path(__file__).resolve().parent.parent / "chapters" / "source" / "01_background.md").read_text(
     "utf-8"

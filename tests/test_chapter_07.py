@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from chapter_code import definitions
 
 import metalib
+from metalib import look
 from metalib.data import ImageSet
 from metalib.exercises import ch07
-from metalib.lab import look
 
 
 @pytest.fixture(scope="module")

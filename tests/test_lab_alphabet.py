@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from metalib import MAML, ProtoNet, weights
+from metalib import MAML, ProtoNet, look, weights
 from metalib.data import ImageSet, drawings
-from metalib.lab import AlphabetLaboratory, look
+from metalib.lab import AlphabetLaboratory
 from metalib.lab.alphabet import storage
 from metalib.lab.alphabet.board import QUERY, Alphabet, Drawing
 from metalib.lab.alphabet.desk import default_learners, picked

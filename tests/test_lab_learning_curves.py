@@ -13,10 +13,10 @@ from metalib.lab import LearningCurvesLaboratory
 from metalib.lab.learning_curves.descent import descend
 from metalib.lab.learning_curves.laboratory import SHOTS, CurvesPicture, learning_curves
 from metalib.lab.learning_curves.one_task import fewer, one_task
-from metalib.lab.timeline import HISTORY, Entry, draw_timeline
 from metalib.learners import MAML, task_losses
 from metalib.models import sine_net
 from metalib.tasks import SineTasks
+from metalib.timeline import HISTORY, Entry, draw_timeline
 
 STATE = {"family": "sine", "shots": 5, "method": "all", "draw": 0}
 

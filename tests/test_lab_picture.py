@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metalib.lab import Picture, look
+from metalib import look
+from metalib.lab import Picture
 from metalib.lab.picture import encode_png
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from metalib.lab import SineLaboratory, TrainingLaboratory, look
+from metalib import look
+from metalib.lab import SineLaboratory, TrainingLaboratory
 from metalib.lab.sine import AdaptationPicture, adapt_sine
 from metalib.learners import MAML, ProtoNet
 from metalib.models import sine_net

@@ -1,6 +1,6 @@
 """Laboratories: live figures, each a pure function, a painter and a thin view."""
 
-from metalib.lab import controls, look
+from metalib.lab import controls
 from metalib.lab.adaptation import AdaptationLaboratory
 from metalib.lab.alphabet import AlphabetLaboratory
 from metalib.lab.distances import DistanceLaboratory
@@ -30,5 +30,4 @@ __all__ = [
     "Surface",
     "TrainingLaboratory",
     "controls",
-    "look",
 ]

@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from metalib.lab import look
+from metalib import look
 
 MOVING = 10  # zorder of what moves: above all that stands still
 

@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor, nn
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import controls, look
+from metalib.lab import controls
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.picture import Picture
 from metalib.learners import MAML, GradientLearner

@@ -19,9 +19,10 @@ import torch
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from metalib import look
 from metalib.history import smooth
 from metalib.i18n import _
-from metalib.lab import controls, look
+from metalib.lab import controls
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.sine import AdaptationPicture, SineResult, adapt_sine
 from metalib.lab.surface import explain

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 from metalib.lab.adaptation.task import AdaptationResult
 from metalib.lab.adaptation.words import (
     ROWS,

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 from metalib.lab.adaptation.task import AdaptationResult
 
 ROWS = 6  # queries that are shown, at most

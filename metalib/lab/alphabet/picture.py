@@ -11,9 +11,9 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from metalib import look
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _, ngettext
-from metalib.lab import look
 from metalib.lab.alphabet.board import MAX_CLASSES, MAX_EXAMPLES, QUERY, Board
 from metalib.lab.alphabet.rules import PIXELS
 from metalib.lab.picture import Picture

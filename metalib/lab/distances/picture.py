@@ -17,8 +17,8 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 from metalib.lab.distances.math import MAX_CLASSES, WINDOW, DistanceResult
 from metalib.lab.picture import Picture
 

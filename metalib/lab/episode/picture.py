@@ -11,8 +11,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 from metalib.lab.episode.rules import MAX_QUERIES, MAX_WAYS, EpisodeResult, Score
 from metalib.lab.picture import Picture
 

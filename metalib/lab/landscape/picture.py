@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 from metalib.lab.landscape.landscapes import landscapes
 from metalib.lab.landscape.objectives import LandscapeResult, objective
 from metalib.lab.picture import Picture

@@ -15,10 +15,10 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from metalib import curves
+from metalib import curves, look
 from metalib.curves import FAMILIES, Curve
 from metalib.i18n import _
-from metalib.lab import controls, look
+from metalib.lab import controls
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.learning_curves.one_task import SHOWN, GlyphTask, WaveTask, contact_sheet, one_task
 from metalib.lab.picture import Picture

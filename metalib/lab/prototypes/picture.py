@@ -10,8 +10,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 from metalib.lab.prototypes.episode import MAX_QUERIES, MAX_WAYS, PrototypeResult
 from metalib.lab.prototypes.plane import COLOURS, MARKERS, PlanePicture, digit
 

@@ -10,8 +10,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 from metalib.lab.picture import Picture
 from metalib.lab.prototypes.episode import ASPECT, MAX_WAYS, PrototypeResult
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import look
 
 # Kind of work: what it is called, colour, marker.
 KINDS = {
