@@ -27,3 +27,12 @@ def _(message: str) -> str:
 def ngettext(singular: str, plural: str, n: int) -> str:
     """`singular` or `plural` as `n` asks, in the learner's language."""
     return _catalogue().ngettext(singular, plural, n)
+
+
+def N_(message: str) -> str:
+    """Mark `message` for translators and return it as it is: for texts that stand in a module or a class.
+
+    Nothing is translated at import, when the learner's language may not be chosen yet; whoever shows the text
+    calls `_` on it.
+    """
+    return message
