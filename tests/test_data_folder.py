@@ -27,7 +27,7 @@ def test_classes_are_folders(folder, recwarn):
     images = from_folder(folder)
     assert tuple(images.images.shape) == (3, 3, 1, 28, 28)
     assert images.names == ("cats", "dogs", "owls")
-    assert set(images.alphabets) == {"mine"} and images.title == "mine"
+    assert set(images.alphabets) == {"mine"} and images.title == "mine" and images.source == "folder"
     assert not recwarn.list
 
 

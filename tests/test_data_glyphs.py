@@ -124,7 +124,7 @@ def test_splits_are_disjoint_and_complete(drawn, by):
     }[by]
     where = {name: i for i, name in enumerate(drawn.names)}
     for split, part in parts.items():
-        assert part.title == f"glyphs, {split} (by {by})"
+        assert part.title == f"glyphs, {split} (by {by})" and part.source == "glyphs"
         assert (part.images == drawn.images[[where[name] for name in part.names]]).all()
 
 
@@ -160,9 +160,9 @@ def test_a_damaged_cache_is_drawn_again(drawn, empty_cache, monkeypatch):
     (path,) = empty_cache.iterdir()
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    assert store.load_images(path) is None
+    assert store.load_images(path, "glyphs") is None
     assert store.digest(glyphs_function()) == SHA256
-    assert store.digest(store.load_images(path)) == SHA256
+    assert store.digest(store.load_images(path, "glyphs")) == SHA256
 
 
 def test_an_interrupt_while_drawing_leaves_nothing(empty_cache, monkeypatch):

@@ -77,9 +77,10 @@ def test_classes_that_are_not_there(indices):
 def test_saved_and_loaded(tmp_path):
     images = make()
     store.save_images(images, tmp_path / "set")
-    again = store.load_images(tmp_path / "set")
+    again = store.load_images(tmp_path / "set", "toy")
     assert torch.equal(again.images, images.images)
     assert (again.names, again.alphabets, again.title) == (images.names, images.alphabets, images.title)
+    assert again.source == again.subset([1, 2], "two").source == "toy"
 
 
 @given(where=st.integers(0, 10_000), kind=st.sampled_from(["cut", "flip"]))
@@ -93,14 +94,14 @@ def test_a_damaged_file_is_never_used(tmp_path_factory, where, kind):
     else:
         content[where] ^= 1
     path.write_bytes(content)
-    damaged = store.load_images(path)
+    damaged = store.load_images(path, "toy")
     # Only the title, which proves nothing, may be another.
     assert damaged is None or store.digest(damaged) == store.digest(make())
 
 
 def test_nothing_there(tmp_path):
-    assert store.load_images(tmp_path / "nothing") is None
-    assert store.load_images(tmp_path) is None
+    assert store.load_images(tmp_path / "nothing", "toy") is None
+    assert store.load_images(tmp_path, "toy") is None
 
 
 @given(st.tuples(*[st.integers(0, 50)] * 3), st.integers(0, 2**31))

@@ -86,6 +86,7 @@ def cached(mini):
 
 def test_names_alphabets_and_order(zips):
     images = omniglot("all")
+    assert images.source == "omniglot"
     assert tuple(images.images.shape) == (10, 20, 1, 28, 28)
     assert images.names[:4] == (
         *("Greek/character01", "Greek/character02"),

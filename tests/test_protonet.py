@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from metalib import NearestCentroid, ProtoNet, TaskBatch
-from metalib.learners.metric import DISTANCES
+from metalib.learners.metric import DISTANCE_LABELS, DISTANCES
 from metalib.models import initialise
 
 double = torch.float64
@@ -76,6 +76,10 @@ def loss_by_loop(embed, batch, kind, temperature):
             total -= math.log(weights[label] / sum(weights.values()))
             count += 1
     return total / count
+
+
+def test_every_named_distance_has_words_for_the_learner():
+    assert list(DISTANCE_LABELS) == list(DISTANCES)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.3])

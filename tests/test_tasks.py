@@ -86,6 +86,20 @@ def test_sine_task_of_ones_choice():
     assert batch.support_x.shape == (1, 6, 1)
 
 
+def test_the_choices_and_the_batch_are_the_same_draw():
+    """Amplitudes, phases, support and query inputs, in this order: no weight file or printed number survives
+    another one."""
+    tasks = SineTasks(shots=3, queries=4)
+    waves, random = tasks.draw(5, generator(7)), generator(7)
+    assert torch.equal(waves.amplitude, 0.1 + 4.9 * torch.rand(5, 1, 1, generator=random))
+    assert torch.equal(waves.phase, math.pi * torch.rand(5, 1, 1, generator=random))
+    assert torch.equal(waves.support_x, -5 + 10 * torch.rand(5, 3, 1, generator=random))
+    assert torch.equal(waves.query_x, -5 + 10 * torch.rand(5, 4, 1, generator=random))
+    gathered, sampled = tasks.gather(*waves), tasks.sample(5, generator(7))
+    assert all(torch.equal(one, two) for one, two in zip(gathered, sampled, strict=True))
+    assert torch.equal(sampled.query_y, waves.amplitude * torch.sin(waves.query_x - waves.phase))
+
+
 def test_same_seed_same_tasks_other_seed_other_tasks():
     tasks = SineTasks()
     one, two, other = (tasks.sample(3, generator(seed)) for seed in (1, 1, 2))
@@ -186,6 +200,17 @@ def test_each_rotated_class_turns_on_its_own():
                 expected = torch.rot90(arrow, int(classes[task, label] % 4))
                 assert torch.equal((image[0] * 255).round().to(torch.uint8), expected)
     assert max(turns_in_task) > 1, "the whole task turned at once"
+
+
+@pytest.mark.parametrize("rotations", [False, True])
+def test_pictures_are_the_drawings_of_the_batch_as_bytes(rotations):
+    images = torch.randint(256, (6, 7, 1, 5, 5), dtype=torch.uint8, generator=generator())
+    episodes = Episodes(images, ways=4, shots=2, queries=3, rotations=rotations)
+    chosen = episodes.draw(20, generator())
+    pictures, batch = episodes.pictures(*chosen), episodes.gather(*chosen)
+    assert pictures.shape == (20, 4, 5, 1, 5, 5) and pictures.dtype == torch.uint8
+    support, query = (part.flatten(1, 2).float() / 255 for part in pictures.split((2, 3), dim=2))
+    assert torch.equal(support, batch.support_x) and torch.equal(query, batch.query_x)
 
 
 def test_global_labels_are_the_classes():

@@ -67,7 +67,11 @@ def from_folder(path: str | Path, size: int = 28) -> ImageSet:
         images = 255 - images
     images = images.reshape(len(classes), drawings, 1, size, size)
     return ImageSet(
-        torch.from_numpy(images), tuple(classes), (path.resolve().name,) * len(classes), path.name
+        torch.from_numpy(images),
+        tuple(classes),
+        (path.resolve().name,) * len(classes),
+        title=path.name,
+        source="folder",
     )
 
 

@@ -58,7 +58,7 @@ def glyphs(split: str = "all", by: str = "character") -> ImageSet:
     check_choice("split", split, (*SPLITS, "all"))
     check_choice("by", by, ("character", "script"))
     path = cache_dir() / f"glyphs-{RECIPE}.safetensors"
-    images = store.load_images(path)
+    images = store.load_images(path, source="glyphs")
     if images is None:
         images = draw_all()
         if store.digest(images) != SHA256:
@@ -94,7 +94,8 @@ def draw_all() -> ImageSet:
         torch.from_numpy(pictures.reshape(len(characters), DRAWINGS, 1, SIZE, SIZE)),
         tuple(unicodedata.name(c) for c in characters),
         tuple(script_of(c) for c in characters),
-        "glyphs",
+        title="glyphs",
+        source="glyphs",
     )
 
 

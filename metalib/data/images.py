@@ -15,7 +15,8 @@ class ImageSet:
 
     images: uint8 (classes, drawings, C, H, W), ink = 255 and paper = 0; C is 1 (grey) or 3 (colour).
     names: one for each class. alphabets: the group of each class (alphabet, script, ...), repeats expected.
-    title: what the set is, for captions.
+    title: what the set is, for captions. source: where it comes from, for programs, the same in every
+    language and for every split: "glyphs", "omniglot", "folder", or "" for drawings of your own.
     Raises TypeError for another type of numbers, ValueError for another shape.
     """
 
@@ -23,6 +24,7 @@ class ImageSet:
     names: tuple[str, ...]
     alphabets: tuple[str, ...]
     title: str = ""
+    source: str = ""
 
     def __post_init__(self):
         if isinstance(self.images, np.ndarray) and self.images.dtype == np.uint8:

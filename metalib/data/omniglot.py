@@ -93,7 +93,7 @@ def omniglot(split: str = "train", by: str = "character", download: bool = False
     check_choice("split", split, (*SPLITS, "all"))
     check_choice("by", by, ("character", "alphabet"))
     path = cache_dir() / f"omniglot-{RECIPE}.safetensors"
-    images = store.load_images(path)
+    images = store.load_images(path, source="omniglot")
     if images is None:
         # Both copies are found (or not) before the long work begins.
         sources = [_find(part, download) for part in PARTS]
@@ -217,7 +217,8 @@ def build(parts: list[dict[str, bytes]]) -> ImageSet:
         torch.from_numpy(pictures.reshape(-1, DRAWINGS, 1, SIZE, SIZE)),
         tuple(names),
         tuple(name.split("/")[0] for name in names),
-        "Omniglot",
+        title="Omniglot",
+        source="omniglot",
     )
 
 

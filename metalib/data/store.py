@@ -29,8 +29,11 @@ def save_images(images: ImageSet, path: Path) -> None:
     write_atomically(path, save({"images": images.images.contiguous()}, metadata))
 
 
-def load_images(path: Path) -> ImageSet | None:
-    """The set saved at `path`; None where there is none, or where the file was cut short or altered."""
+def load_images(path: Path, source: str) -> ImageSet | None:
+    """The set saved at `path`; None where there is none, or where the file was cut short or altered.
+
+    The caller says what `source` it is of: files written before sets had one stay good.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -39,6 +42,7 @@ def load_images(path: Path) -> ImageSet | None:
                 tuple(json.loads(metadata["names"])),
                 tuple(json.loads(metadata["alphabets"])),
                 metadata["title"],
+                source,
             )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None

@@ -3,10 +3,12 @@
 from metalib.learners.base import Learner
 from metalib.learners.gradient import MAML, FastWeights, FromScratch, GradientLearner, JointTraining, Reptile
 from metalib.learners.losses import task_losses
-from metalib.learners.metric import NearestCentroid, ProtoNet
+from metalib.learners.metric import DISTANCE_LABELS, DISTANCES, NearestCentroid, ProtoNet
 from metalib.learners.neural_process import NeuralProcess, neural_process_net
 
 __all__ = [
+    "DISTANCES",
+    "DISTANCE_LABELS",
     "FastWeights",
     "FromScratch",
     "GradientLearner",

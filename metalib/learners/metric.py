@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metalib.i18n import _
+from metalib.i18n import N_, _
 from metalib.learners.base import Learner, uses_batch_statistics
 from metalib.learners.losses import task_losses
 from metalib.models import initialise
@@ -42,6 +42,13 @@ DISTANCES: dict[str, Distance] = {
     "euclidean": euclidean,
     "cosine": cosine,
 }
+"""The distances that have a name: what options, recipes and laboratories call them, and the functions."""
+DISTANCE_LABELS: dict[str, str] = {
+    "squared_euclidean": N_("squared Euclidean"),
+    "euclidean": N_("Euclidean"),
+    "cosine": N_("cosine"),
+}
+"""What a learner reads for each of them; whoever shows one calls ``_`` on it."""
 
 
 class ProtoNet(Learner):

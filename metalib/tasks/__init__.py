@@ -2,6 +2,6 @@
 
 from metalib.tasks.batch import TaskBatch
 from metalib.tasks.episodes import Episodes
-from metalib.tasks.sine import SineTasks, sine
+from metalib.tasks.sine import SineTasks, Waves, sine
 
-__all__ = ["Episodes", "SineTasks", "TaskBatch", "sine"]
+__all__ = ["Episodes", "SineTasks", "TaskBatch", "Waves", "sine"]

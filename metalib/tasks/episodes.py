@@ -128,8 +128,9 @@ class Episodes:
         )
         return classes, drawings
 
-    def gather(self, classes: Tensor, drawings: Tensor) -> TaskBatch:
-        """The batch that ``draw`` chose."""
+    def pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
+        """The drawings that ``draw`` chose, as bytes to look at: ``(T, ways, shots + queries, C, H, W)``,
+        support before query, turned where there are rotations. (Of mapped episodes: the function's values.)"""
         classes, drawings = classes.to(self.images.device), drawings.to(self.images.device)
         base, turns = (classes // 4, classes % 4) if self.rotations else (classes, None)
         picked = self.images[base.unsqueeze(-1), drawings]  # (T, ways, shots + queries, C, H, W), still uint8
@@ -137,8 +138,14 @@ class Episodes:
             for quarter in (1, 2, 3):  # each class on its own, never the whole task
                 chosen = turns == quarter
                 picked[chosen] = torch.rot90(picked[chosen], quarter, dims=(-2, -1))
+        return picked
+
+    def gather(self, classes: Tensor, drawings: Tensor) -> TaskBatch:
+        """The batch that ``draw`` chose."""
+        picked = self.pictures(classes, drawings)
         if picked.dtype == torch.uint8:
             picked = picked.float().div_(255)
+        classes = classes.to(picked.device)
         labels = (
             classes
             if self.global_labels

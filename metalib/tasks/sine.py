@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from metalib.i18n import _
 from metalib.tasks.batch import TaskBatch, check_generator, check_positive
+
+
+class Waves(NamedTuple):
+    """T sine waves and their inputs: everything that is random in a batch."""
+
+    amplitude: Tensor
+    """A, ``(T, 1, 1)``."""
+    phase: Tensor
+    """φ in radians, ``(T, 1, 1)``."""
+    support_x: Tensor
+    """``(T, shots, 1)``."""
+    query_x: Tensor
+    """``(T, queries, 1)``."""
 
 
 @dataclass(frozen=True)
@@ -48,27 +62,35 @@ class SineTasks:
 
     def sample(self, n_tasks: int, generator: torch.Generator) -> TaskBatch:
         """Draw ``n_tasks`` waves and their points: x and y are ``(T, shots, 1)`` and ``(T, queries, 1)``."""
+        return self.gather(*self.draw(n_tasks, generator))
+
+    def draw(self, n_tasks: int, generator: torch.Generator) -> Waves:
+        """Choose the waves and their inputs, as ``sample`` does from the same generator."""
         check_positive(n_tasks=n_tasks)
         check_generator(generator)
         amplitude = uniform(self.amplitudes, (n_tasks, 1, 1), generator)
         phase = uniform(self.phases, (n_tasks, 1, 1), generator)
-        return self._points(amplitude, phase, generator)
+        return self._waves(amplitude, phase, generator)
 
     def task(self, amplitude: float, phase: float, generator: torch.Generator) -> TaskBatch:
         """One wave of your choice with fresh random points: a batch of T = 1."""
         check_generator(generator)
-        return self._points(
-            torch.full((1, 1, 1), float(amplitude)), torch.full((1, 1, 1), float(phase)), generator
+        here = {"device": generator.device}
+        chosen = (torch.full((1, 1, 1), float(value), **here) for value in (amplitude, phase))
+        return self.gather(*self._waves(*chosen, generator))
+
+    def gather(self, amplitude: Tensor, phase: Tensor, support_x: Tensor, query_x: Tensor) -> TaskBatch:
+        """The batch that ``draw`` chose: the waves' values at their inputs; for shapes see :class:`Waves`."""
+        return TaskBatch(
+            support_x, sine(support_x, amplitude, phase), query_x, sine(query_x, amplitude, phase)
         )
 
-    def _points(self, amplitude: Tensor, phase: Tensor, generator: torch.Generator) -> TaskBatch:
+    def _waves(self, amplitude: Tensor, phase: Tensor, generator: torch.Generator) -> Waves:
         # Support before query, and each in one draw: the first points of a task stay the same when shots grow
         # by one.
         support_x = uniform(self.inputs, (len(amplitude), self.shots, 1), generator)
         query_x = uniform(self.inputs, (len(amplitude), self.queries, 1), generator)
-        return TaskBatch(
-            support_x, sine(support_x, amplitude, phase), query_x, sine(query_x, amplitude, phase)
-        )
+        return Waves(amplitude, phase, support_x, query_x)
 
 
 def sine(x: Tensor, amplitude: Tensor | float, phase: Tensor | float) -> Tensor:
