@@ -27,6 +27,7 @@ _HOME = {
     "metalib.training": ("Training", "fit"),
     "metalib.evaluation": ("Evaluation", "compare", "evaluate"),
     "metalib.history": ("History",),
+    "metalib.i18n": ("use_language",),
 }
 _MODULES = ("data", "lab", "look", "models", "timeline", "weights")
 _NAMES = {name: module for module, names in _HOME.items() for name in names}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metalib import look
-from metalib.i18n import _
+from metalib.i18n import N_, _
 
 # Kind of work: what it is called, colour, marker.
 KINDS = {
-    "idea": (_("the idea and its theory"), look.BLACK, "D"),
-    "model": (_("a network that learns in its activations"), look.VERMILION, "s"),
-    "metric": (_("a learned distance"), look.DARK_GREEN, "^"),
-    "optimisation": (_("a learned start or learning rule"), look.BLUE, "o"),
+    "idea": (N_("the idea and its theory"), look.BLACK, "D"),
+    "model": (N_("a network that learns in its activations"), look.VERMILION, "s"),
+    "metric": (N_("a learned distance"), look.DARK_GREEN, "^"),
+    "optimisation": (N_("a learned start or learning rule"), look.BLUE, "o"),
 }
 
 
@@ -27,24 +27,24 @@ class Entry:
 
 
 HISTORY = (
-    Entry(1987, "Schmidhuber", _("programs that improve how they learn"), "idea"),
+    Entry(1987, "Schmidhuber", N_("programs that improve how they learn"), "idea"),
     Entry(
-        1991, "Bengio, Bengio & Cloutier", _("a learning rule for synapses, itself learned"), "optimisation"
+        1991, "Bengio, Bengio & Cloutier", N_("a learning rule for synapses, itself learned"), "optimisation"
     ),
-    Entry(1993, "Bromley et al.", _("Siamese networks: is it the same signature?"), "metric"),
-    Entry(1996, "Thrun", _("is the n-th thing easier to learn than the first?"), "idea"),
-    Entry(1998, "Thrun & Pratt", _("the book “Learning to Learn”"), "idea"),
-    Entry(2000, "Baxter", _("how many tasks does it take? a theory"), "idea"),
-    Entry(2001, "Hochreiter et al.", _("a recurrent network learns to learn"), "model"),
-    Entry(2006, "Fei-Fei et al.", _("one picture of a new kind of object"), "idea"),
-    Entry(2015, "Lake et al.", _("Omniglot: characters from one example"), "idea"),
-    Entry(2016, "Santoro et al.", _("networks with an external memory"), "model"),
-    Entry(2016, "Vinyals et al.", _("matching networks; training in episodes"), "metric"),
-    Entry(2016, "Duan et al.", _("RL²: an agent that learns to explore"), "model"),
-    Entry(2017, "Finn et al.", _("MAML: a start from which one step leads far"), "optimisation"),
-    Entry(2017, "Snell et al.", _("ProtoNet: the nearest class mean"), "metric"),
-    Entry(2018, "Garnelo et al.", _("conditional neural processes"), "model"),
-    Entry(2020, "Brown et al.", _("GPT-3: learning from the examples in its prompt"), "model"),
+    Entry(1993, "Bromley et al.", N_("Siamese networks: is it the same signature?"), "metric"),
+    Entry(1996, "Thrun", N_("is the n-th thing easier to learn than the first?"), "idea"),
+    Entry(1998, "Thrun & Pratt", N_("the book “Learning to Learn”"), "idea"),
+    Entry(2000, "Baxter", N_("how many tasks does it take? a theory"), "idea"),
+    Entry(2001, "Hochreiter et al.", N_("a recurrent network learns to learn"), "model"),
+    Entry(2006, "Fei-Fei et al.", N_("one picture of a new kind of object"), "idea"),
+    Entry(2015, "Lake et al.", N_("Omniglot: characters from one example"), "idea"),
+    Entry(2016, "Santoro et al.", N_("networks with an external memory"), "model"),
+    Entry(2016, "Vinyals et al.", N_("matching networks; training in episodes"), "metric"),
+    Entry(2016, "Duan et al.", N_("RL²: an agent that learns to explore"), "model"),
+    Entry(2017, "Finn et al.", N_("MAML: a start from which one step leads far"), "optimisation"),
+    Entry(2017, "Snell et al.", N_("ProtoNet: the nearest class mean"), "metric"),
+    Entry(2018, "Garnelo et al.", N_("conditional neural processes"), "model"),
+    Entry(2020, "Brown et al.", N_("GPT-3: learning from the examples in its prompt"), "model"),
 )
 
 
@@ -57,7 +57,7 @@ def draw_timeline(entries: tuple[Entry, ...] = HISTORY) -> look.CourseFigure:
     years = [entry.year for entry in entries]
     if years != sorted(years):
         raise ValueError(_("The entries must be in the order of their years."))
-    words = "; ".join(f"{entry.year} {entry.authors}: {entry.what}" for entry in entries)
+    words = "; ".join(f"{entry.year} {entry.authors}: {_(entry.what)}" for entry in entries)
     figure = look.figure(10, 1.2 + 0.36 * len(entries), alt=_("A timeline. {words}.").format(words=words))
     axes = figure.subplots()
     first, last, rows = years[0], years[-1], len(entries) - 1
@@ -76,9 +76,9 @@ def draw_timeline(entries: tuple[Entry, ...] = HISTORY) -> look.CourseFigure:
         axes.plot(13.5, row, marker=marker, color=colour, markersize=9)
         axes.text(15.5, row, entry.year, va="center", fontsize=look.TEXT, fontweight="bold", color=colour)
         axes.text(22, row, entry.authors, va="center", fontsize=look.TEXT)
-        axes.text(49, row, entry.what, va="center", fontsize=look.TEXT)
+        axes.text(49, row, _(entry.what), va="center", fontsize=look.TEXT)
     kinds = [
-        axes.plot([], [], linestyle="none", marker=marker, color=colour, markersize=9, label=name)[0]
+        axes.plot([], [], linestyle="none", marker=marker, color=colour, markersize=9, label=_(name))[0]
         for name, colour, marker in KINDS.values()
     ]
     look.legend(axes, handles=kinds, ncols=2)
