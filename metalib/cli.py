@@ -1,4 +1,4 @@
-"""``python -m metalib``: doctor, train, evaluate, weights."""
+"""``python -m metalib``: doctor, train, evaluate, weights, curves."""
 
 from __future__ import annotations
 
@@ -53,6 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
         call=_weights
     )
 
+    curves = commands.add_parser("curves", help=_("measure the learning curves that chapter 1 shows"))
+    curves.add_argument("families", nargs="*", metavar="FAMILY", help=_("only these (default: all)"))
+    curves.add_argument(
+        "--output", type=Path, metavar="FILE", help=_("where to write (default: metalib's own)")
+    )
+    curves.set_defaults(call=_curves)
+
     options = parser.parse_args(arguments)
     try:
         return options.call(options)
@@ -74,10 +81,9 @@ def _train(options: argparse.Namespace) -> int:
     import torch
 
     from metalib import weights
-    from metalib.recipes import Recipe
     from metalib.training import run
 
-    recipe = Recipe.read(options.config)
+    recipe = weights.Recipe.read(options.config)
     if options.seed is not None:
         recipe = recipe.with_seed(options.seed)
     iterations = options.iterations or recipe.training["iterations"]
@@ -134,6 +140,13 @@ def _weights(_options: argparse.Namespace) -> int:
         for result in card["results"]:
             line = _("{label}: {metric} {mean:.3f} ± {half_width:.3f} ({n_tasks} tasks)")
             print("    " + line.format(**result))
+    return 0
+
+
+def _curves(options: argparse.Namespace) -> int:
+    from metalib.curves import measure
+
+    print(measure.write(options.families, options.output or measure.FILE))
     return 0
 
 

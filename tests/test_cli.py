@@ -10,9 +10,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from metalib import SineTasks, recipes, weights
+from metalib import SineTasks, weights
 from metalib.cli import main
-from metalib.recipes import Recipe
+from metalib.weights import Recipe
 
 SMALL = """
 title = "a small test"
@@ -53,7 +53,7 @@ def train(small, tmp_path, *more):
 
 
 # --- recipes
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", Recipe.shipped())
 def test_every_shipped_recipe_can_be_built(name):
     recipe = Recipe.read(name)
     assert recipe.name == name and recipe.evaluation and recipe.training["iterations"] > 0

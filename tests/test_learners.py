@@ -4,6 +4,7 @@ bad input."""
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ from metalib import (
     SineTasks,
     TaskBatch,
 )
-from metalib.learners import gradient, task_losses
+from metalib.learners import Guarded, SmoothCurve, gradient, task_losses
 from metalib.learners.metric import DISTANCES
 from metalib.models import conv4, count_parameters, sine_net
 
@@ -104,6 +105,38 @@ def test_adapting_leaves_the_buffers_alone():
     before = {name: value.clone() for name, value in learner.state_dict().items()}
     learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
     assert all(torch.equal(before[name], value) for name, value in learner.state_dict().items())
+
+
+# --- the smoothest curve, and the guard
+def test_the_smoothest_curve_is_the_closed_form():
+    task = SineTasks(6, 4).sample(2, torch.Generator().manual_seed(0))
+    method = SmoothCurve(length=1.5, ridge=1e-4)
+    got = method.predict(method.adapt(task.support_x, task.support_y), task.query_x)
+    for i in range(2):
+        x, y, q = (part[i, :, 0].double().numpy() for part in (task.support_x, task.support_y, task.query_x))
+        gram = np.exp(-((x[:, None] - x[None]) ** 2) / (2 * 1.5**2)) + 1e-4 * np.eye(6)
+        expected = np.exp(-((q[:, None] - x[None]) ** 2) / (2 * 1.5**2)) @ np.linalg.inv(gram) @ y
+        np.testing.assert_allclose(got[i, :, 0].numpy(), expected, atol=1e-4)
+    alone = SmoothCurve(length=1.5)
+    fitted = alone.predict(alone.adapt(task.support_x, task.support_y), task.support_x)
+    assert torch.allclose(fitted, task.support_y, atol=1e-3), "it goes through its points"
+
+
+@pytest.mark.parametrize("alpha, steps", [(0.2, 3), (0.06, 14)])
+def test_the_guard_takes_back_what_explodes_and_nothing_else(alpha, steps):
+    tasks = SineTasks(3, 20).sample(40, torch.Generator().manual_seed(0))
+    learner = MAML(sine_net(), alpha=alpha, steps=steps, first_order=True)
+    with torch.no_grad():
+        adapted = Guarded(learner).adapt(tasks.support_x, tasks.support_y)
+        path = learner.adapt_path(tasks.support_x, tasks.support_y)
+        losses = torch.stack(
+            [task_losses(learner.predict(fast, tasks.support_x), tasks.support_y) for fast in path]
+        )
+    bad = ~((losses[:11] <= 10 * losses[0]).all(dim=0) & (losses[-1] <= losses[0]))
+    assert 0 < bad.sum() < 40
+    for name, value in adapted.items():
+        assert torch.equal(value[bad], path[0][name][bad])
+        assert torch.equal(value[~bad], path[-1][name][~bad])
 
 
 # --- metric learners

@@ -2,9 +2,11 @@
 
 from metalib.learners.base import Learner
 from metalib.learners.gradient import MAML, FastWeights, FromScratch, GradientLearner, JointTraining, Reptile
+from metalib.learners.guarded import Guarded
 from metalib.learners.losses import task_losses
 from metalib.learners.metric import DISTANCE_LABELS, DISTANCES, NearestCentroid, ProtoNet
 from metalib.learners.neural_process import NeuralProcess, neural_process_net
+from metalib.learners.smooth import SmoothCurve
 
 __all__ = [
     "DISTANCES",
@@ -12,6 +14,7 @@ __all__ = [
     "FastWeights",
     "FromScratch",
     "GradientLearner",
+    "Guarded",
     "JointTraining",
     "Learner",
     "MAML",
@@ -19,6 +22,7 @@ __all__ = [
     "NeuralProcess",
     "ProtoNet",
     "Reptile",
+    "SmoothCurve",
     "neural_process_net",
     "task_losses",
 ]

@@ -130,7 +130,7 @@ class Episodes:
 
     def pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
         """The drawings that ``draw`` chose, as bytes to look at: ``(T, ways, shots + queries, C, H, W)``,
-        support before query, turned where there are rotations. (Of mapped episodes: the function's values.)"""
+        support before query, turned where there are rotations. (Of mapped episodes: the mapped values.)"""
         classes, drawings = classes.to(self.images.device), drawings.to(self.images.device)
         base, turns = (classes // 4, classes % 4) if self.rotations else (classes, None)
         picked = self.images[base.unsqueeze(-1), drawings]  # (T, ways, shots + queries, C, H, W), still uint8

@@ -15,7 +15,9 @@ from metalib.evaluation import Evaluation
 from metalib.i18n import _
 from metalib.learners import Learner
 from metalib.paths import write_atomically
-from metalib.recipes import FOLDER, Recipe
+from metalib.weights.recipes import FOLDER, TEST_SEED, Recipe
+
+__all__ = ["FOLDER", "TEST_SEED", "Recipe", "card", "load", "names", "recipe", "save"]
 
 
 def names() -> list[str]:

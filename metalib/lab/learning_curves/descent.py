@@ -11,15 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from metalib.curve_methods import EXPLODED, WATCHED
 from metalib.learners import GradientLearner
+from metalib.learners.guarded import EXPLODED, WATCHED
 
 
 def descend(
     learners: Sequence[GradientLearner], support_x: Tensor, support_y: Tensor, query_x: Tensor
 ) -> list[np.ndarray]:
     """What each learner predicts after its own inner steps on one and the same task, or at its start where
-    they explode (as `metalib.curve_methods.Guarded` has it).
+    they explode (as `metalib.learners.Guarded` has it).
 
     Args:
         learners: gradient learners around `metalib.models.sine_net`, each with its α and number of steps.

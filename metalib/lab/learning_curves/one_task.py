@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from metalib import curves
-from metalib.curve_methods import Guarded
 from metalib.curves import FAMILIES
 from metalib.lab.learning_curves.descent import descend
-from metalib.learners import Learner
+from metalib.learners import Guarded, Learner
 from metalib.tasks import TaskBatch
 
 SHOWN = 10  # query pictures

@@ -2,7 +2,7 @@
 
 A recipe names the learner, its model, the task distribution, the training and the evaluations; ``python -m
 metalib train`` turns it into ``NAME.safetensors`` and ``NAME.json``, the card. Those of the shipped weights
-lie in ``metalib/weights``.
+lie beside this file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from metalib.learners import Learner
 from metalib.tasks import Episodes, SineTasks
 from metalib.training import Training
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parent
 TEST_SEED = 20_000
 """Test tasks are drawn from this seed, whatever the training seed: every recipe is judged on the same
 ones."""
@@ -56,6 +56,11 @@ class Recipe:
     images: Mapping[str, Any] | None = None
 
     @classmethod
+    def shipped(cls) -> list[str]:
+        """The names of the recipes that metalib ships; not each has its weights here."""
+        return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+    @classmethod
     def read(cls, source: str | Path) -> Recipe:
         """The recipe of that name among the shipped ones, or the one in that file.
 
@@ -71,7 +76,7 @@ class Recipe:
                 _(
                     "There is no recipe {source!r}. The shipped ones are {names}; or give the path of a "
                     "TOML file."
-                ).format(source=str(source), names=", ".join(names()))
+                ).format(source=str(source), names=", ".join(cls.shipped()))
             )
         try:
             sections = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -132,11 +137,6 @@ class Recipe:
             score = evaluate(judged, tasks, count, generator, **entry.get("adapt", {}))
             results.append((entry["label"], score))
         return results
-
-
-def names() -> list[str]:
-    """The names of the recipes that metalib ships."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def _make(

@@ -1,0 +1,13 @@
+"""What every figure of the course keeps: its texts are large enough and inside the picture."""
+
+
+def check_texts(figure, width):
+    texts = [
+        text for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")) if text.get_text()
+    ]
+    assert len(texts) > 20
+    for text in texts:
+        assert text.get_fontsize() >= 12
+        if text.get_visible():
+            box = text.get_window_extent()
+            assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0, text.get_text()
