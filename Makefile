@@ -3,10 +3,11 @@ PYTHON ?= python3
 LAB_ARGS ?=
 TEST_ARGS ?=
 ifeq ($(OS),Windows_NT)
-VENV_PYTHON := .venv/Scripts/python
+VENV_BIN := .venv/Scripts
 else
-VENV_PYTHON := .venv/bin/python
+VENV_BIN := .venv/bin
 endif
+VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab test check chapters clean
@@ -23,11 +24,12 @@ lab:       install  ## open the course in JupyterLab (LAB_ARGS="--no-browser" an
 test:      install  ## run everything that proves the course, a real browser included
 	$(VENV_PYTHON) -m pytest -q --durations=10 $(TEST_ARGS)
 
-check:     install  ## run the quick part of the tests: no browser, no notebooks
+check:     install  ## check the floors and run the quick part of the tests: no browser, no notebooks
+	$(VENV_BIN)/lint-imports --no-cache
 	$(VENV_PYTHON) -m pytest -q -m "not browser and not chapters and not slow" $(TEST_ARGS)
 
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
 clean:     ## remove .venv and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

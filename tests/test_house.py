@@ -94,6 +94,7 @@ def test_pyproject_has_lower_bounds_only(requirement):
 
 def test_metalib_needs_only_what_colab_has():
     allowed = {"torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "safetensors", "tqdm", "pillow"}
+    allowed |= {"filelock", "packaging"}  # torch and matplotlib need them
     assert {requirement.name for requirement in RUNTIME} == allowed
     for requirement in RUNTIME:
         if version := COLAB.get(requirement.name):
