@@ -10,7 +10,7 @@ endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check chapters clean
+.PHONY: help install lab test check chapters messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -30,6 +30,12 @@ check:     install  ## check the floors and run the quick part of the tests: no 
 
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
+
+messages:  install  ## extract metalib's sentences for the translators, into metalib/locale
+	$(VENV_PYTHON) tools/messages.py
+
+stale:     install  ## list what translations have not followed yet
+	$(VENV_PYTHON) tools/chapters.py --stale
 
 clean:     ## remove .venv and what the tools left behind (never a chapter, never your progress)
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

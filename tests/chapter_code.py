@@ -12,7 +12,7 @@ def definitions(name, constants=(), **namespace):
     earlier ones, and its assignments to the names in `constants`. Nothing else of it is run."""
     text = (SOURCES / f"{name}.md").read_text(encoding="utf-8")
     for cell in re.findall(r"```\{code-cell\}\n(.*?)```", text, re.DOTALL):
-        code = re.sub(r"^:tags:.*\n", "", cell)
+        code = re.sub(r"^:\w+:.*\n", "", cell, flags=re.MULTILINE)
         if re.match(r"\s*\d\d/", code):
             continue  # an exercise or the quiz
         tree = ast.parse(code)

@@ -14,6 +14,7 @@ from metalib import exercises
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 import compose  # noqa: E402
+import sources  # noqa: E402
 from notebooks import WIDGET, make_stable, text_of  # noqa: E402
 
 import chapters  # noqa: E402
@@ -138,7 +139,7 @@ def edit(course, old, new, name="97_toy"):
 
 
 def composed(course):
-    return chapters.compose(course, compose.read_all(course), [])
+    return chapters.compose(course, sources.read_all(course), [])
 
 
 def by_id(notebook):
@@ -203,16 +204,16 @@ def test_ids_follow_the_content_and_are_unique(course):
 )
 def test_a_source_with_a_mistake_is_refused(course, old, new, said):
     edit(course, old, new)
-    with pytest.raises(compose.ChapterError, match=re.escape(said)) as error:
+    with pytest.raises(sources.ChapterError, match=re.escape(said)) as error:
         composed(course)
     assert str(error.value).startswith("97_toy.md: ")
 
 
 def test_an_unknown_chapter_and_a_repository_without_badges_are_refused(course):
-    with pytest.raises(compose.ChapterError, match="no chapter '55'"):
-        chapters.compose(course, compose.read_all(course), ["55"])
+    with pytest.raises(sources.ChapterError, match="no chapter '55'"):
+        chapters.compose(course, sources.read_all(course), ["55"])
     (course / "pyproject.toml").write_text('[project.urls]\nRepository = "https://example.org/x"\n')
-    with pytest.raises(compose.ChapterError, match="need a repository on github.com"):
+    with pytest.raises(sources.ChapterError, match="need a repository on github.com"):
         composed(course)
 
 

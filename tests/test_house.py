@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools import lock
+from tools import install, lock
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -117,9 +117,15 @@ def test_conda_has_the_same_bounds():
     lines = {re.split("[=<>]", line)[0]: line for line in conda["dependencies"]}
     assert lines.pop("python") == "python=3.12"
     assert lines.pop("pip") == "pip"
-    assert lines.pop("setuptools") in lock.BUILD
+    assert [lines.pop(Requirement(line).name) for line in lock.BUILD] == lock.BUILD
     expected = {CONDA.get(each.name, each.name): str(each.specifier) for each in RUNTIME + COURSE}
     assert lines == {name: name + bound for name, bound in expected.items()}
+
+
+def test_what_builds_metalib_is_the_same_everywhere():
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
+    assert build == lock.BUILD
+    assert [Requirement(line).name for line in lock.BUILD] == list(install.BUILD)
 
 
 def test_only_the_installer_knows_an_index():

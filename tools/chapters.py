@@ -4,60 +4,11 @@
     python tools/chapters.py 03 07_practice     only these
     python tools/chapters.py --no-run           after a change of prose: outputs are kept if no code changed
     python tools/chapters.py --check            write nothing; say what differs from the sources
+    python tools/chapters.py zh/03 zh           the Chinese chapter 03; all Chinese chapters
+    python tools/chapters.py --stale            what has changed since it was translated (`make stale`)
+    python tools/chapters.py --translated zh/03 write into this translation that it is up to date
 
-How to write a chapter
-----------------------
-A source is MyST Markdown, and the only text anyone edits. It begins with a short header:
-
-    ---
-    title: MAML in three steps
-    minutes: 40                     # to read
-    seconds: 30                     # to run, about, on two cores
-    before: [02_core_concepts]      # what to have read (optional)
-    goals:                          # 3 to 5; "You will be able to …"
-    - build the inner step from plain tensors
-    - …
-    ---
-
-Prose is Markdown with LaTeX between dollars; `+++` on a line of its own starts a new cell. No MyST
-directives in the prose ("```{note}"): a notebook does not render them. Sections begin at `##`; the title is
-the header's. Code is
-
-    ```{code-cell}
-    :tags: [nbval-check-output]
-
-    print(batch.support_x.shape)
-    ```
-
-The tag (optional) makes the tests compare the cell's text output with the built one: use it for outputs that
-are the same on every machine (shapes, counts, rounded numbers that are far from a rounding edge).
-
-The builder adds what all chapters share, so a source has none of it: the title block with the launch badges
-(from pyproject.toml's Repository), the setup cell (it imports torch, metalib and
-exercises; on Colab it installs metalib first), and the line to the next chapter. An exercise or the quiz is
-one cell with its id:
-
-    ```{code-cell}
-    :tags: [exercise]
-
-    03/inner-step
-    ```
-
-    ```{code-cell}
-    :tags: [quiz]
-
-    03/quiz
-    ```
-
-The first becomes three cells (statement; stub; hint, solution, check), the second one cell, from
-metalib/exercises/ch03.py. Every exercise of the chapter must stand in the source exactly once. No later cell
-may use what a stub defines: *Run all* on an untouched chapter must work, and the tests also run it with all
-solutions filled in.
-
-Outputs are made stable: cell ids come from the content, times and widget states are dropped, progress bars
-too, and a widget's still picture (the image or HTML in its MIME bundle) stays. An output that cannot be the
-same twice (a memory address, a path of this machine) stops the build. A cell that has to print such things
-(the doctor's report, a duration) is tagged `volatile`: it keeps no output. Otherwise print no durations.
+CONTRIBUTING.md says how a chapter is written and translated.
 """
 
 import argparse
@@ -71,8 +22,10 @@ from nbclient.exceptions import CellExecutionError
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # build with this tree's metalib, installed or not
 
-from compose import Chapter, ChapterError, build, read_all  # noqa: E402
+from compose import build  # noqa: E402
 from notebooks import Measured, execute, make_stable  # noqa: E402
+from sources import Chapter, ChapterError, read_all  # noqa: E402
+from translation import mark_translated, stale  # noqa: E402
 
 from metalib import exercises  # noqa: E402
 
@@ -86,15 +39,23 @@ Seconds and peak memory (of the kernel and its children) were measured by the bu
 | chapter | minutes to read | seconds to run | peak MB | exercises |
 |---|---:|---:|---:|---:|
 """
+TABLES = {
+    "zh": """
+## 中文版
+
+| 章节 | 阅读（分钟） | 运行（秒） | 内存峰值（MB） | 练习 |
+|---|---:|---:|---:|---:|
+"""
+}
 
 
 def compose(root: Path, chapters: list[Chapter], names: list[str]) -> dict[str, nbformat.NotebookNode]:
-    """The unexecuted notebooks of the named chapters ("03" or "03_maml"; none named: all), by name."""
+    """The unexecuted notebooks of the named chapters ("03", "03_maml", "zh/03"; none named: all), by path."""
     for name in names:
-        if not any(chapter.name.startswith(name) for chapter in chapters):
+        if not any(chapter.path.startswith(name) for chapter in chapters):
             raise ChapterError(f"There is no chapter {name!r} in chapters/source.")
-    wanted = [c for c in chapters if not names or any(c.name.startswith(name) for name in names)]
-    return {chapter.name: build(chapter, chapters, root) for chapter in wanted}
+    wanted = [c for c in chapters if not names or any(c.path.startswith(name) for name in names)]
+    return {chapter.path: build(chapter, chapters, root) for chapter in wanted}
 
 
 def skeleton(notebook) -> list:
@@ -121,9 +82,9 @@ def check(root: Path, names: list[str] | None = None) -> list[str]:
         if any(cell.execution_count is None for cell in found.cells if cell.cell_type == "code"):
             differences.append(f"chapters/{name}.ipynb was not run")
     if not names:
-        strays = {path.stem for path in (root / "chapters").glob("*.ipynb")} - {
-            chapter.name for chapter in chapters
-        }
+        found = [*(root / "chapters").glob("*.ipynb"), *(root / "chapters").glob("[a-z]*/*.ipynb")]
+        strays = {path.relative_to(root / "chapters").with_suffix("").as_posix() for path in found}
+        strays -= {chapter.path for chapter in chapters}
         differences += [f"chapters/{name}.ipynb has no source" for name in sorted(strays)]
         readme = root / "chapters" / "README.md"
         if chapters and (
@@ -149,17 +110,19 @@ def table(root: Path, chapters: list[Chapter], measured: dict[str, Measured]) ->
     """The text of chapters/README.md: new measurements where there are some, the old ones elsewhere."""
     path = root / "chapters" / "README.md"
     old = path.read_text(encoding="utf-8") if path.exists() else ""
-    rows = dict(re.findall(r"^\| \[.*?\]\((\w+)\.ipynb\) \| \d+ \| (.*? \| .*?) \|", old, re.MULTILINE))
+    rows = dict(re.findall(r"^\| \[.*?\]\(([\w/]+)\.ipynb\) \| \d+ \| (.*? \| .*?) \|", old, re.MULTILINE))
     for name, cost in measured.items():
         rows[name] = f"{cost.seconds:.0f} | {round(cost.peak_mb, -1):.0f}"
-    lines = []
-    for chapter in chapters:
+    minutes = {chapter.name: chapter.header["minutes"] for chapter in chapters if chapter.language == "en"}
+    text = README
+    for before, chapter in zip([None, *chapters], chapters, strict=False):
+        if before and before.language != chapter.language:
+            text += TABLES[chapter.language]
         module = exercises.chapters().get(chapter.number)
         n = len(module.EXERCISES) if module else 0
-        lines.append(
-            f"| {chapter.link} | {chapter.header['minutes']} | {rows.get(chapter.name, '– | –')} | {n} |\n"
-        )
-    return README + "".join(lines)
+        cost = rows.get(chapter.path, "– | –")
+        text += f"| {chapter.link()} | {minutes.get(chapter.name, '–')} | {cost} | {n} |\n"
+    return text
 
 
 def write(path: Path, text: str) -> None:
@@ -173,10 +136,12 @@ def make(root: Path, names: list[str], run: bool = True) -> dict[str, Measured]:
     """Build (and run) the named chapters and the table; a file is written when its chapter has succeeded."""
     chapters, measured = read_all(root), {}
     for name, notebook in compose(root, chapters, names).items():
+        path = root / "chapters" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
         print(f"{name}: ", end="", flush=True)
         if run:
             try:
-                measured[name] = execute(notebook, cwd=root / "chapters")
+                measured[name] = execute(notebook, cwd=path.parent)
                 make_stable(notebook, machine=(root, Path.home()))
             except (CellExecutionError, ValueError) as error:
                 raise ChapterError(f"{name}.md: {error}") from error
@@ -188,9 +153,21 @@ def make(root: Path, names: list[str], run: bool = True) -> dict[str, Measured]:
                 else "no outputs: its code has changed"
             )
         nbformat.validate(notebook)
-        write(root / "chapters" / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
+        write(path, nbformat.writes(notebook) + "\n")
         write(root / "chapters" / "README.md", table(root, chapters, measured))
     return measured
+
+
+def all_stale(root: Path) -> list[str]:
+    """What has changed in English since the translations were made: one line each."""
+    chapters = read_all(root)
+    english = {chapter.name: chapter for chapter in chapters if chapter.language == "en"}
+    return [
+        line
+        for chapter in chapters
+        if chapter.language != "en" and chapter.name in english
+        for line in stale(chapter, english[chapter.name])
+    ]
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -200,8 +177,18 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         "--check", action="store_true", help="write nothing; say what differs from the sources"
     )
     parser.add_argument("--no-run", action="store_true", help="keep the outputs where no code changed")
+    parser.add_argument("--stale", action="store_true", help="list what translations have not followed yet")
+    parser.add_argument("--translated", action="store_true", help="the named translations are up to date")
     options = parser.parse_args(arguments)
     try:
+        if options.translated:
+            for name in options.chapters:
+                print(f"{mark_translated(root, name).name}: translates the English text as it is now.")
+            return 0
+        if options.stale:
+            said = all_stale(root)
+            print("\n".join(said) or "Every translation follows the English text.")
+            return 1 if said else 0
         if options.check:
             differences = check(root, options.chapters)
             print(

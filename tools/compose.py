@@ -1,4 +1,4 @@
-"""Compose a chapter's notebook from its source: tools/chapters.py says how a source is written."""
+"""Compose a chapter's notebook from its source: CONTRIBUTING.md says how a source is written."""
 
 import hashlib
 import re
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import jupytext
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from sources import Chapter, tags
+from translation import translated
 
-from metalib import exercises
+from metalib import exercises, i18n
 
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-HEADER = {"title": str, "minutes": int, "seconds": int, "goals": list, "before": list}
 SETUP = """\
 import sys
 
-if "google.colab" in sys.modules:  # Colab has what metalib needs: add metalib alone, replace nothing
+if "google.colab" in sys.modules:  # {why}
     %pip install --quiet --no-deps git+{repository}
 
 import torch
@@ -30,84 +30,95 @@ import metalib
 from metalib import exercises"""
 
 
-class ChapterError(Exception):
-    """A source that cannot be built; the message says where and why."""
-
-
 @dataclass(frozen=True)
-class Chapter:
-    """One source: its name ("03_maml"), its header and its cells as written."""
+class Labels:
+    """What the builder itself writes into a chapter, in one language."""
 
-    name: str
-    header: dict
-    cells: list
-
-    @property
-    def number(self) -> str:
-        return self.name[:2]
-
-    @property
-    def link(self) -> str:
-        return f"[{self.number} {self.header['title']}]({self.name}.ipynb)"
-
-    def refuse(self, reason: str):
-        raise ChapterError(f"{self.name}.md: {reason}.")
+    edition: str  # how a link to this edition reads
+    setup: str
+    goals: str
+    effort: str
+    nothing: str
+    next: str
+    english: str = ""  # what is said of a chapter that is only there in English
 
 
-def read(path: Path) -> Chapter:
-    """Read a source and refuse a header that is incomplete or has unknown keys."""
-    notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
-    header = {key: value for key, value in notebook.metadata.items() if key != "jupytext"}
-    chapter = Chapter(path.stem, {"before": [], **header}, notebook.cells)
-    if not re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem):
-        chapter.refuse("a chapter's name must look like 03_maml")
-    for key in HEADER.keys() | header.keys():
-        if key not in HEADER:
-            chapter.refuse(f"the header has an unknown key {key!r}; known: {', '.join(HEADER)}")
-        if not isinstance(chapter.header.get(key), HEADER[key]):
-            chapter.refuse(f"the header's {key!r} must be there and be of type {HEADER[key].__name__}")
-    return chapter
-
-
-def read_all(root: Path) -> list[Chapter]:
-    """Every source, in order."""
-    return [read(path) for path in sorted((root / "chapters" / "source").glob("*.md"))]
+LABELS = {
+    "en": Labels(
+        edition="English",
+        setup="Colab has what metalib needs: add metalib alone, replace nothing",
+        goals="You will be able to",
+        effort="About {minutes} minutes to read, about {seconds} seconds to run. Read before: {before}.",
+        nothing="nothing",
+        next="**Next chapter:** {link}",
+    ),
+    "zh": Labels(
+        edition="中文",
+        setup="Colab 已有 metalib 所需的一切：只加装 metalib，不替换任何包",
+        goals="学完本章，你将能够",
+        effort="阅读约 {minutes} 分钟，运行约 {seconds} 秒。先读：{before}。",
+        nothing="无",
+        next="**下一章：**{link}",
+        english="（英文）",
+    ),
+}
 
 
 def build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.NotebookNode:
-    """The notebook of a chapter, not yet executed."""
+    """The notebook of a chapter, not yet executed, with exercises in the chapter's language."""
+    if chapter.language not in LABELS or chapter.language not in i18n.languages():
+        chapter.refuse(f"there are no labels in tools/compose.py, or no catalogue, for {chapter.language!r}")
+    before = i18n.language()
+    i18n.use_language(chapter.language)
+    try:
+        return _build(chapter, chapters, root)
+    finally:
+        i18n.use_language(before)
+
+
+def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.NotebookNode:
+    if chapter.language != "en":
+        english = [c for c in chapters if (c.name, c.language) == (chapter.name, "en")]
+        if not english:
+            chapter.refuse("there is no English chapter of this name")
+        chapter = translated(chapter, english[0])
     repository = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"][
         "Repository"
     ]
+    labels = LABELS[chapter.language]
+    setup = SETUP.format(why=labels.setup, repository=repository.removesuffix("/"))
+    if chapter.language != "en":
+        setup += f'\n\nmetalib.use_language("{chapter.language}")'
     cells = [
         markdown(title_block(chapter, chapters, repository.removesuffix("/")), "title"),
-        code(SETUP.format(repository=repository.removesuffix("/")), "setup", ["setup"]),
+        code(setup, "setup", ["setup"]),
     ]
     asked = []
     for cell in chapter.cells:
-        tags, source = cell.metadata.get("tags", []), cell.source.strip()
+        marks, source = tags(cell), cell.source.strip()
         if cell.cell_type == "markdown":
             if re.search(r"^(```+\{|:::|# )", source, re.MULTILINE):
                 chapter.refuse(
                     f"a MyST directive or a second title does not belong in the prose: {source[:60]!r}"
                 )
             cells.append(markdown(source))
-        elif {"exercise", "quiz"} & set(tags):
+        elif {"exercise", "quiz"} & set(marks):
             try:
                 item = exercises.get(source)
             except ValueError as error:
                 chapter.refuse(str(error).removesuffix("."))
             asked.append(source)
-            cells += quiz_cells(item) if "quiz" in tags else exercise_cells(item)
+            cells += quiz_cells(item) if "quiz" in marks else exercise_cells(item)
         else:
-            cells.append(code(source, tags=tags))
+            cells.append(code(source, tags=marks))
     module = exercises.chapters().get(chapter.number)
     known = [item.id for item in (*module.EXERCISES, getattr(module, "QUIZ", None)) if item] if module else []
     if sorted(asked) != sorted(known):
         chapter.refuse(f"it asks {sorted(asked)}, but the chapter's exercises are {sorted(known)}")
-    later = [other for other in chapters if other.name > chapter.name]
+    later = sorted({other.name for other in chapters if other.name > chapter.name})
     if later:
-        cells.append(markdown(f"**Next chapter:** {later[0].link}", "next-chapter"))
+        link = link_to(later[0], chapter, chapters)
+        cells.append(markdown(labels.next.format(link=link), "next-chapter"))
     unique_ids(cells)
     return new_notebook(cells=cells, metadata=NOTEBOOK_METADATA)
 
@@ -115,24 +126,43 @@ def build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.Not
 def title_block(chapter: Chapter, chapters: list[Chapter], repository: str) -> str:
     if not (place := re.fullmatch(r"https://github\.com/([^/]+/[^/]+?)(\.git)?", repository)):
         chapter.refuse(f"the launch badges need a repository on github.com, not {repository!r}")
-    notebook = f"chapters/{chapter.name}.ipynb"
+    labels = LABELS[chapter.language]
+    notebook = f"chapters/{chapter.path}.ipynb"
     binder = f"https://mybinder.org/v2/gh/{place[1]}/HEAD?labpath={quote(notebook, safe='')}"
     colab = f"https://colab.research.google.com/github/{place[1]}/blob/main/{notebook}"
-    links = {other.name: other.link for other in chapters}
-    before = ", ".join(links.get(name, name) for name in chapter.header["before"]) or "nothing"
+    before = ", ".join(link_to(name, chapter, chapters) for name in chapter.header["before"])
+    effort = labels.effort.format(**chapter.header | {"before": before or labels.nothing})
     goals = "\n".join(f"- {goal}" for goal in chapter.header["goals"])
     return f"""\
 # {chapter.header["title"]}
 
 [![Launch on Binder](https://mybinder.org/badge_logo.svg)]({binder})
 [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})
-
-**You will be able to**
+{editions(chapter, chapters)}
+**{labels.goals}**
 
 {goals}
 
-*About {chapter.header["minutes"]} minutes to read, about {chapter.header["seconds"]} seconds to run. \
-Read before: {before}.*"""
+*{effort}*"""
+
+
+def editions(chapter: Chapter, chapters: list[Chapter]) -> str:
+    """A paragraph with links to the same chapter in the other languages; nothing where there are none."""
+    others = [
+        other for other in chapters if other.name == chapter.name and other.language != chapter.language
+    ]
+    links = " · ".join(
+        f"[{LABELS[other.language].edition}]({other.file(chapter.language)})" for other in others
+    )
+    return f"\n{links}\n" if links else ""
+
+
+def link_to(name: str, chapter: Chapter, chapters: list[Chapter]) -> str:
+    """A link from `chapter` to the chapter `name`: in the same language, else to the English one."""
+    there = {other.language: other for other in chapters if other.name == name}
+    if chapter.language in there:
+        return there[chapter.language].link(chapter.language)
+    return there["en"].link(chapter.language) + LABELS[chapter.language].english if "en" in there else name
 
 
 def exercise_cells(item) -> list:

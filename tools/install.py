@@ -38,6 +38,8 @@ LOCK = ROOT / "requirements.lock"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PATIENCE = 3.0  # seconds
 
+# What builds metalib (pyproject.toml's build-system), for an installation without build isolation.
+BUILD = ("babel", "setuptools")
 MODULES = "torch, numpy, matplotlib, ipywidgets, anywidget, safetensors, tqdm, PIL, metalib"
 
 
@@ -238,7 +240,7 @@ def install(arguments: argparse.Namespace, want: dict, stamp: dict) -> None:
     mine = ("--no-build-isolation", "-e")
     if arguments.newest:
         limits = ("-c", arguments.constraint) if arguments.constraint else ()
-        pip_install("--upgrade", "setuptools", *limits, why="Installing setuptools")
+        pip_install("--upgrade", *BUILD, *limits, why="Installing what builds metalib")
         pip_install("--upgrade", *limits, *mine, ".[course,test]", why="Installing the newest versions")
     else:
         pip_install("-r", LOCK, why="Installing the versions of requirements.lock")

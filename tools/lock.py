@@ -33,8 +33,8 @@ MARKERS = {
     frozenset({"darwin", "win32"}): ' ; sys_platform != "linux"',
     **{frozenset({system}): f' ; sys_platform == "{system}"' for system in SYSTEMS},
 }
-# An installer that builds nothing in isolation needs this one in the environment itself.
-BUILD = ["setuptools>=77"]
+# An installer that builds nothing in isolation needs these in the environment itself.
+BUILD = ["babel>=2.12", "setuptools>=77"]
 
 
 def environment(system: str, python: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ def environment(system: str, python: str) -> dict[str, str]:
 
 
 def roots() -> list[str]:
-    """Every requirement of pyproject.toml, extras included, and the build tool."""
+    """Every requirement of pyproject.toml, extras included, and the build tools."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     return [*project["dependencies"], *extras["course"], *extras["test"], *BUILD]

@@ -14,7 +14,11 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 # One thread is what Binder gives; sums then do not depend on the number of cores.
-SAME_EVERYWHERE = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# And a chapter's language is the chapter's, not the machine's.
+SAME_EVERYWHERE = {
+    **{"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    "LANGUAGE": "en",
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 

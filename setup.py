@@ -1,0 +1,25 @@
+"""What pyproject.toml cannot say: the build compiles the catalogues, metalib.po -> metalib.mo.
+
+An editable installation needs none: in a working tree metalib reads the .po file itself.
+"""
+
+from pathlib import Path
+
+from babel.messages import mofile, pofile
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithCatalogues(build_py):
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        for source in sorted(Path("metalib", "locale").glob("*/LC_MESSAGES/metalib.po")):
+            target = Path(self.build_lib, source).with_suffix(".mo")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source.open("rb") as text, target.open("wb") as compiled:
+                mofile.write_mo(compiled, pofile.read_po(text, locale=source.parts[2]))
+
+
+setup(cmdclass={"build_py": BuildWithCatalogues})
