@@ -20,16 +20,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from benchmarks.loop import maml_loss
 from metalib import MAML, TaskBatch
-from metalib.learners.gradient import compiler_found
-from metalib.learners.loop import maml_loss
+from metalib.compiler import find_compiler
 
 Step = Callable[[], tuple[object, Sequence[object]]]
 Builder = Callable[[nn.Module, TaskBatch, float, int], Step]
 
 
 def loop(model: nn.Module, batch: TaskBatch, alpha: float, steps: int) -> Step:
-    """metalib's readable twin: a Python loop over tasks."""
+    """A plain Python loop over tasks."""
     model = copy.deepcopy(model)
     return _step(model, lambda: maml_loss(model, batch, alpha, steps))
 
@@ -42,7 +42,7 @@ def batched(model: nn.Module, batch: TaskBatch, alpha: float, steps: int) -> Ste
 
 def compiled(model: nn.Module, batch: TaskBatch, alpha: float, steps: int) -> Step:
     """metalib.MAML(compile=True)."""
-    if not compiler_found():
+    if not find_compiler():
         raise ImportError("no C++ compiler")
     learner = MAML(copy.deepcopy(model), alpha, steps, compile=True)
     return _step(learner.model, lambda: learner.loss(batch))

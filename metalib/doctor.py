@@ -4,16 +4,16 @@
 and its line says how. The whole takes a second or two, most of it the first import of torch.
 """
 
-import os
 import re
-import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 
+from metalib.compiler import find_compiler
 from metalib.i18n import _
 from metalib.paths import cache_dir, data_dir, progress_dir
 
@@ -34,11 +34,15 @@ class Check:
     remedy: str = ""
 
 
+Found = tuple[bool | None, str, str]
+"""What one check returns: ok, detail and remedy of its `Check`."""
+
+
 def checks() -> list[Check]:
     """Look at everything, in the order in which a beginner should mend it."""
     found = [_guarded(_("Python"), _python)]
-    found += [_guarded(name, _dependency, name, bound) for name, bound in _bounds().items()]
-    todo: list[tuple[str, Callable]] = [
+    found += [_guarded(_name(line), _dependency, line) for line in _dependencies()]
+    todo: list[tuple[str, Callable[[], Found]]] = [
         (_("gradient of a gradient"), _second_order),
         (_("widgets"), _widgets),
         (_("fonts for the glyphs"), _fonts),
@@ -71,7 +75,7 @@ def report(found: list[Check] | None = None) -> str:
     return "\n".join(lines)
 
 
-def _guarded(name: str, look: Callable, *arguments) -> Check:
+def _guarded(name: str, look: Callable[..., Found], *arguments: str) -> Check:
     """Run one check; whatever it raises becomes a failed check."""
     try:
         ok, detail, remedy = look(*arguments)
@@ -81,42 +85,34 @@ def _guarded(name: str, look: Callable, *arguments) -> Check:
     return Check(name, ok, detail, remedy)
 
 
+def _name(line: str) -> str:
+    """The package that a line such as ``numpy>=1.26`` is about."""
+    return re.split(r"[^\w.-]", line)[0]
+
+
 def _reinstall() -> str:
     return _("Set the course up again: `make clean`, then `make lab` (or the lines in README.md).")
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """The release numbers of a version, for comparing: "2.13.0+cpu" is (2, 13, 0)."""
-    release = re.match(r"\d+(\.\d+)*", version)
-    return tuple(map(int, release.group().split("."))) if release else ()
+def _dependencies() -> list[str]:
+    """What metalib needs at run time, ``name>=bound`` each, from its own metadata.
 
-
-def _bounds() -> dict[str, str]:
-    """metalib's run-time dependencies with their lower bounds, from its own metadata.
-
-    In a checkout that nobody installed they come from the pyproject.toml beside the package.
+    In a checkout that nobody installed it comes from the pyproject.toml beside the package.
     """
     try:
         lines = metadata.requires("metalib") or []
     except metadata.PackageNotFoundError:
         lines = []
     if not lines:
-        import tomllib
-
         try:
             text = (Path(__file__).resolve().parents[1] / "pyproject.toml").read_text("utf-8")
             lines = tomllib.loads(text)["project"]["dependencies"]
         except (OSError, ValueError, KeyError):
             lines = ["numpy", "torch", "matplotlib", "ipywidgets"]
-    bounds = {}
-    for line in lines:
-        parts = re.match(r"\s*([\w.-]+)\s*(?:>=\s*([\d.]+))?", line)
-        if parts and "extra ==" not in line:
-            bounds[parts.group(1)] = parts.group(2) or ""
-    return bounds
+    return [line for line in lines if "extra ==" not in line]
 
 
-def _python() -> tuple:
+def _python() -> Found:
     here = ".".join(map(str, sys.version_info[:3]))
     needs = ".".join(map(str, OLDEST_PYTHON))
     if sys.version_info < OLDEST_PYTHON:
@@ -125,19 +121,23 @@ def _python() -> tuple:
     return True, here, ""
 
 
-def _dependency(name: str, bound: str) -> tuple:
-    wanted = f"{name}>={bound}" if bound else name
-    remedy = _('In the environment of the course: `python -m pip install "{wanted}"`').format(wanted=wanted)
+def _dependency(line: str) -> Found:
+    # Here, because the doctor must be able to say that this package is missing too.
+    from packaging.requirements import Requirement
+
+    needs = Requirement(line)
+    remedy = _('In the environment of the course: `python -m pip install "{wanted}"`').format(wanted=line)
     try:
-        version = metadata.version(name)
+        version = metadata.version(needs.name)
     except metadata.PackageNotFoundError:
         return False, _("not installed"), remedy
-    if _numbers(version) < _numbers(bound):
-        return False, _("{version}, older than {bound}").format(version=version, bound=bound), remedy
+    if not needs.specifier.contains(version, prereleases=True):
+        detail = _("{version}, but {bound} is needed").format(version=version, bound=needs.specifier)
+        return False, detail, remedy
     return True, version, ""
 
 
-def _second_order() -> tuple:
+def _second_order() -> Found:
     """d/dθ L(θ − α L′(θ)) for L(θ) = θ³, θ = 1, α = 0.1: 3 θ′² (1 − 6 α θ) = 0.588 with θ′ = 0.7.
 
     Without the second-order term it would be 1.47, so a torch that drops it is noticed.
@@ -153,15 +153,15 @@ def _second_order() -> tuple:
     return True, _("torch agrees with the formula ({value:.3f})").format(value=value), ""
 
 
-def _widgets() -> tuple:
+def _widgets() -> Found:
     """ipywidgets in the kernel, and, where JupyterLab is here, its other half in the browser."""
     kernel = metadata.version("ipywidgets")
-    major = _numbers(kernel)[0]
+    major = int(kernel.split(".")[0])
     try:
         lab = metadata.version("jupyterlab")
     except metadata.PackageNotFoundError:
         return True, _("ipywidgets {kernel} (no JupyterLab in this environment)").format(kernel=kernel), ""
-    wanted = {7: (1,), 8: (3,)}.get(major)
+    wanted = {7: "1", 8: "3"}.get(major)
     try:
         front = metadata.version("jupyterlab_widgets")
     except metadata.PackageNotFoundError:
@@ -169,7 +169,7 @@ def _widgets() -> tuple:
     detail = _("ipywidgets {kernel}, jupyterlab_widgets {front}, JupyterLab {lab}").format(
         kernel=kernel, front=front or _("not installed"), lab=lab
     )
-    if not front or (wanted and _numbers(front)[:1] != wanted):
+    if not front or (wanted and front.split(".")[0] != wanted):
         remedy = _("`python -m pip install --upgrade ipywidgets jupyterlab_widgets`, then reload the page.")
         return False, detail, remedy
     if wanted is None:
@@ -177,7 +177,7 @@ def _widgets() -> tuple:
     return True, detail, ""
 
 
-def _fonts() -> tuple:
+def _fonts() -> Found:
     font = Path(import_module("matplotlib").get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     if not font.is_file():
         remedy = _("Install matplotlib with pip or conda: this one came without its fonts.")
@@ -193,7 +193,7 @@ def _writable(folder: Path) -> None:
         file.write(b"metalib")
 
 
-def _folder(folder: Path, variable: str) -> tuple:
+def _folder(folder: Path, variable: str) -> Found:
     try:
         _writable(folder)
     except OSError as error:
@@ -204,7 +204,7 @@ def _folder(folder: Path, variable: str) -> tuple:
     return True, str(folder), ""
 
 
-def _cache() -> tuple:
+def _cache() -> Found:
     ok, detail, remedy = _folder(cache_dir(), "METALIB_CACHE")
     if not ok and cache_dir().is_dir() and any(cache_dir().iterdir()):
         # A class room may share one that was filled beforehand.
@@ -212,19 +212,18 @@ def _cache() -> tuple:
     return ok, detail, remedy
 
 
-def _progress() -> tuple:
+def _progress() -> Found:
     return _folder(progress_dir(), "METALIB_PROGRESS")
 
 
-def _compiler() -> tuple:
-    names = [os.environ.get("CXX", ""), "g++", "clang++", "cl"]
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
+def _compiler() -> Found:
+    found = find_compiler()
     if found is None:
         return None, _("none: `compile=True` is not available; everything else is"), ""
     return True, _("{found} (for `compile=True`)").format(found=found), ""
 
 
-def _gpu() -> tuple:
+def _gpu() -> Found:
     torch = import_module("torch")
     if torch.cuda.is_available():
         return True, torch.cuda.get_device_name(), ""
@@ -233,7 +232,7 @@ def _gpu() -> tuple:
     return None, _("none, and none is needed"), ""
 
 
-def _omniglot() -> tuple:
+def _omniglot() -> Found:
     given = data_dir()
     if given is not None:
         names = ("images_background.zip", "images_background", "omniglot-py")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,12 +11,9 @@ from torch import Tensor
 
 from metalib.i18n import _
 from metalib.learners import Learner, task_losses
+from metalib.learners.batched import tasks_at_once
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_generator, check_positive
-
-PASS_NUMBERS = 2**16
-"""Input numbers that go through the model at once on a processor. With more the activations leave its cache:
-5-way tasks of Omniglot, 80 drawings each, take half the time one by one that they take fifty at a time."""
 
 
 class TaskDistribution(Protocol):
@@ -98,7 +94,8 @@ def evaluate(
     try:
         for start in range(0, n_tasks, chunk):
             batch = on_learners_device(tasks.sample(min(chunk, n_tasks - start), generator), learner)
-            for part in _passes(batch):
+            size = tasks_at_once(batch.support_x, batch.query_x)
+            for part in (batch[i : i + size] for i in range(0, len(batch), size)):
                 with torch.no_grad():
                     fast = learner.adapt(part.support_x, part.support_y, **adapt)
                     prediction = learner.predict(fast, part.query_x)
@@ -137,15 +134,6 @@ def compare(
     generator.set_state(state)
     two = evaluate(second, tasks, n_tasks, generator, **options)
     return Evaluation(one.values - two.values, one.metric)
-
-
-def _passes(batch: TaskBatch) -> Iterator[TaskBatch]:
-    """The batch in parts that are adapted at once: small tasks all together, large ones one by one."""
-    size = len(batch)
-    if batch.query_x.device.type == "cpu":
-        size = max(1, PASS_NUMBERS // (batch.support_x[0].numel() + batch.query_x[0].numel()))
-    for start in range(0, len(batch), size):
-        yield batch[start : start + size]
 
 
 def on_learners_device(batch: TaskBatch, learner: Learner) -> TaskBatch:

@@ -94,7 +94,11 @@ def _from_environment(variable: str) -> Path | None:
 
 
 def _user_folder(kind: str) -> Path:
-    """The platform's own place for one user's cache or data, as each platform's guidelines name it."""
+    """The platform's own place for one user's cache or data, as each platform's guidelines name it.
+
+    Not by platformdirs: its data folder has another name on Windows and follows XDG variables on macOS, so a
+    learner's progress would be left behind.
+    """
     home = Path.home()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")

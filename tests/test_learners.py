@@ -20,7 +20,8 @@ from metalib import (
     SineTasks,
     TaskBatch,
 )
-from metalib.learners import Guarded, SmoothCurve, gradient, task_losses
+from metalib.compiler import find_compiler
+from metalib.learners import Guarded, SmoothCurve, task_losses
 from metalib.learners.metric import DISTANCES
 from metalib.models import conv4, count_parameters, sine_net
 
@@ -353,7 +354,7 @@ def test_without_a_compiler_it_says_so_and_works(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not gradient.compiler_found(), reason="needs a C++ compiler")
+@pytest.mark.skipif(not find_compiler(), reason="needs a C++ compiler")
 @pytest.mark.parametrize(
     "options",
     [dict(), dict(first_order=True), dict(learn_alpha=True)],

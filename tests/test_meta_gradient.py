@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from benchmarks.loop import maml_loss
 from metalib import MAML, FromScratch, JointTraining, Reptile, SineTasks, TaskBatch
 from metalib.learners import batched
-from metalib.learners.loop import maml_loss
 from metalib.models import conv4, initialise
 
 

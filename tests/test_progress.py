@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import toy_exercises
+from filelock import FileLock
 
 from metalib import exercises
 from metalib.exercises import progress
@@ -30,7 +32,8 @@ def test_facts_are_added_and_never_go_back(folder):
     progress.record("03/quiz", right={"2": True})
     assert progress.entry("03/a") == {"attempted": True, "hints": 2, "passed": True}
     assert progress.entry("03/quiz") == {"right": {"0": True, "2": True}}
-    assert [file.name for file in folder.iterdir()] == ["progress.json"]
+    # Systems differ in whether a lock that nobody holds stays there as an empty file.
+    assert {file.name for file in folder.iterdir()} - {"progress.json.lock"} == {"progress.json"}
 
 
 @pytest.mark.slow
@@ -95,12 +98,30 @@ def test_a_file_that_cannot_be_read_is_not_overwritten(folder, monkeypatch, caps
     assert set(progress.load()) == {"03/a", "03/b"}
 
 
-def test_a_lock_left_by_a_crash_only_costs_a_moment(folder):
+def test_a_lock_left_by_a_crash_costs_nothing(folder):
     folder.mkdir()
     (folder / "progress.json.lock").touch()
+    with progress._lock(patience=0.0):
+        pass
     progress.record("03/a", passed=True)
     assert progress.load() == {"03/a": {"passed": True}}
-    assert not (folder / "progress.json.lock").exists()
+
+
+def test_a_lock_is_waited_for_but_not_for_ever(folder):
+    folder.mkdir()
+    with FileLock(folder / "progress.json.lock"):
+        began = time.monotonic()
+        with progress._lock(patience=0.3):
+            assert 0.25 < time.monotonic() - began < 2
+
+
+def test_a_file_system_without_locks_stops_no_lesson(folder, monkeypatch):
+    def refuse(*arguments, **options):
+        raise NotImplementedError
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    progress.record("03/a", passed=True)
+    assert progress.load() == {"03/a": {"passed": True}}
 
 
 def test_reset_forgets_and_keeps_a_copy(folder):

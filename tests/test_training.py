@@ -261,17 +261,21 @@ def test_chunks_do_not_change_single_chunk_tasks():
 
 
 @pytest.mark.parametrize("numbers", [1, 2 * 12 * 64, 10**9])
-def test_how_many_tasks_pass_at_once_changes_no_score(numbers, monkeypatch):
+@pytest.mark.parametrize("pictures", [True, False])
+def test_how_many_tasks_pass_at_once_changes_no_score(pictures, numbers, monkeypatch):
     images = torch.randint(0, 256, (12, 4, 1, 8, 8), dtype=torch.uint8, generator=generator())
     tasks = Episodes(images, 3, 1, 3)
+    if not pictures:  # vectors (T, N, 64) in place of pictures (T, N, 1, 8, 8)
+        tasks = tasks.mapped(lambda x: x.flatten(1))
     learner = MAML(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), alpha=0.1, steps=2)
     seen, adapt = [], learner.adapt
     monkeypatch.setattr(
         learner, "adapt", lambda x, y, **options: seen.append(len(x)) or adapt(x, y, **options)
     )
-    monkeypatch.setattr("metalib.evaluation.PASS_NUMBERS", numbers)
+    monkeypatch.setattr("metalib.learners.batched.PASS_NUMBERS", numbers)
     values = evaluate(learner, tasks, 5, generator(1)).values
-    assert seen == {1: [1] * 5, 2 * 12 * 64: [2, 2, 1], 10**9: [5]}[numbers]
+    expected = {1: [1] * 5, 2 * 12 * 64: [2, 2, 1], 10**9: [5]}[numbers]
+    assert seen == ([1] * 5 if pictures else expected)
     alone = [tasks.sample(5, generator(1))[n : n + 1] for n in range(5)]
     for value, task in zip(values, alone, strict=True):
         answer = learner.predict(adapt(task.support_x, task.support_y), task.query_x).argmax(-1)

@@ -16,9 +16,10 @@ until the kernel ends.
 
 import json
 import os
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from metalib.i18n import _
 from metalib.paths import progress_dir, write_atomically
@@ -126,24 +127,17 @@ def _backup() -> Path:
 
 @contextmanager
 def _lock(patience: float = 2.0):
-    """Hold the lock file while reading and writing; one that stays for `patience` seconds is left over."""
-    lock = path().with_name(path().name + ".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    give_up = time.monotonic() + patience
-    held = False
-    while not held:
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            held = True
-        except FileExistsError:
-            if time.monotonic() > give_up:
-                break  # go on without: losing one entry is better than stopping a lesson
-            time.sleep(0.01)
+    """Hold the lock while reading and writing. Whoever waits longer than `patience` seconds, or has a file
+    system without locks, goes on without: losing one entry is better than stopping a lesson."""
+    place = path().with_name(path().name + ".lock")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place, timeout=patience)
+    with suppress(Timeout, NotImplementedError):
+        lock.acquire()
     try:
         yield
     finally:
-        # Also when it was not ours: whoever left it has had its time.
-        lock.unlink(missing_ok=True)
+        lock.release()
 
 
 def _say_once(note: str) -> None:

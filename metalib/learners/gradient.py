@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from metalib.compiler import find_compiler
 from metalib.i18n import _
 from metalib.learners import batched
 from metalib.learners.base import Learner, uses_batch_statistics
@@ -103,7 +102,7 @@ class GradientLearner(Learner):
         tasks, queries = query_x.shape[:2]
         support = adapted.support_x.repeat_interleave(queries, dim=0)
         alone = torch.cat([support, query_x.flatten(0, 1).unsqueeze(1)], dim=1)
-        size = 1 if batched.one_by_one(alone) else len(alone)
+        size = batched.tasks_at_once(alone)
         weights = {name: value.repeat_interleave(queries, dim=0) for name, value in adapted.items()}
         outputs = [
             batched.forward(self.model, {name: value[i : i + size] for name, value in weights.items()}, part)
@@ -207,7 +206,7 @@ class MAML(GradientLearner):
             )
         self._losses = self._query_losses
         if compile:
-            if compiler_found():
+            if find_compiler():
                 self._losses = torch.compile(self._query_losses)
             else:
                 warnings.warn(
@@ -306,9 +305,3 @@ def check_steps(steps: int) -> int:
     if steps < 0:
         raise ValueError(_("steps must be at least 0, not {value}.").format(value=steps))
     return steps
-
-
-def compiler_found() -> bool:
-    """Whether there is a C++ compiler that ``torch.compile`` could call."""
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++", "cl"]
-    return any(shutil.which(name) for name in names)
