@@ -24,8 +24,9 @@ lab:       install  ## open the course in JupyterLab (LAB_ARGS="--no-browser" an
 test:      install  ## run everything that proves the course, a real browser included
 	$(VENV_PYTHON) -m pytest -q --durations=10 $(TEST_ARGS)
 
-check:     install  ## check the floors and run the quick part of the tests: no browser, no notebooks
+check:     install  ## check floors and types and run the quick part of the tests: no browser, no notebooks
 	$(VENV_BIN)/lint-imports --no-cache
+	$(VENV_BIN)/mypy
 	$(VENV_PYTHON) -m pytest -q -m "not browser and not chapters and not slow" $(TEST_ARGS)
 
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md

@@ -6,7 +6,7 @@ Everything works on a batch of tasks at once: the first dimension of every tenso
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,31 @@ _HOME = {
 }
 _MODULES = ("data", "lab", "look", "models", "timeline", "weights")
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
+
+if TYPE_CHECKING:  # the same names for editors and type checkers, which run nothing; a test compares
+    from metalib import (
+        data as data,
+        lab as lab,
+        look as look,
+        models as models,
+        timeline as timeline,
+        weights as weights,
+    )
+    from metalib.evaluation import Evaluation as Evaluation, compare as compare, evaluate as evaluate
+    from metalib.history import History as History
+    from metalib.i18n import use_language as use_language
+    from metalib.learners import (
+        MAML as MAML,
+        FromScratch as FromScratch,
+        JointTraining as JointTraining,
+        Learner as Learner,
+        NearestCentroid as NearestCentroid,
+        NeuralProcess as NeuralProcess,
+        ProtoNet as ProtoNet,
+        Reptile as Reptile,
+    )
+    from metalib.tasks import Episodes as Episodes, SineTasks as SineTasks, TaskBatch as TaskBatch
+    from metalib.training import Training as Training, fit as fit
 
 __all__ = sorted([*_NAMES, *_MODULES])
 

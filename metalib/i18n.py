@@ -117,6 +117,6 @@ def _catalogue(code: str) -> gettext.NullTranslations:
         return gettext.GNUTranslations(io.BytesIO(compiled.read_bytes()))
     from babel.messages import mofile, pofile
 
-    compiled = io.BytesIO()
-    mofile.write_mo(compiled, pofile.read_po((folder / f"{DOMAIN}.po").open("rb"), locale=code))
-    return gettext.GNUTranslations(io.BytesIO(compiled.getvalue()))
+    made = io.BytesIO()
+    mofile.write_mo(made, pofile.read_po((folder / f"{DOMAIN}.po").open("rb"), locale=code))
+    return gettext.GNUTranslations(io.BytesIO(made.getvalue()))

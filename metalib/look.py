@@ -11,6 +11,7 @@ import base64
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -19,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.rcsetup import cycler
 from matplotlib.text import Text
 
 from metalib.i18n import _
@@ -60,7 +62,7 @@ STEPS = LinearSegmentedColormap.from_list(
 WIDTH, DPI = 1000, 100  # pixels of a full-width picture, and its dots an inch
 SMALL, TEXT, TITLE = 12, 13, 14  # points
 
-_STYLE = {
+_STYLE: dict[Any, object] = {
     "font.family": "DejaVu Sans",
     "font.size": TEXT,
     "axes.titlesize": TITLE,
@@ -73,7 +75,7 @@ _STYLE = {
     "axes.linewidth": 1.0,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "axes.unicode_minus": True,
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.8,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 
 from metalib.i18n import _
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def sine_net(generator: torch.Generator | None = None, width: int = 40) -> nn.Sequential:
@@ -83,7 +87,7 @@ def conv4(
     return initialise(nn.Sequential(*layers), generator)
 
 
-def initialise(model: nn.Module, generator: torch.Generator | None = None) -> nn.Module:
+def initialise(model: Model, generator: torch.Generator | None = None) -> Model:
     """Draw the linear and convolutional layers of a model anew from ``generator`` (``None``: seed 0); returns
     the model.
 

@@ -74,7 +74,9 @@ def draw_timeline(entries: tuple[Entry, ...] = HISTORY) -> look.CourseFigure:
         axes.plot([4, 11, 12.5], [height, row, row], color=look.LIGHT_GREY, linewidth=1.5, zorder=1)
         axes.plot(4, height, marker="o", color=look.GREY, markersize=7, zorder=2)
         axes.plot(13.5, row, marker=marker, color=colour, markersize=9)
-        axes.text(15.5, row, entry.year, va="center", fontsize=look.TEXT, fontweight="bold", color=colour)
+        axes.text(
+            15.5, row, str(entry.year), va="center", fontsize=look.TEXT, fontweight="bold", color=colour
+        )
         axes.text(22, row, entry.authors, va="center", fontsize=look.TEXT)
         axes.text(49, row, _(entry.what), va="center", fontsize=look.TEXT)
     kinds = [

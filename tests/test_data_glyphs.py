@@ -6,8 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from metalib.data import glyphs as glyphs_function
-from metalib.data import store
+from metalib.data import glyphs as glyphs_function, store
 from metalib.data.outlines import FACES, read_outlines
 from metalib.data.splits import SPLITS
 from metalib.paths import CacheError, cache_dir

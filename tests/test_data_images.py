@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from metalib.data import ImageSet, store
 from metalib.data.splits import SPLITS, by_permutation, check_choice

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from metalib.data.outlines import CHORDS, font_folder, read_outlines, script_of
 from metalib.data.raster import rasterise

@@ -1,9 +1,12 @@
 """The floors of the house: imports go down, and the lazy names of the package are those that editors see."""
 
+import ast
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import metalib
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,3 +42,26 @@ def test_a_new_room_needs_a_floor(tmp_path):
     (tmp_path / "metalib" / "attic.py").touch()
     answer = lint_imports(tmp_path)
     assert answer.returncode == 1 and "attic" in answer.stdout
+
+
+def test_editors_see_the_names_that_are_there():
+    """The lazy table of metalib/__init__.py and its imports for type checkers say the same."""
+    tree = ast.parse((ROOT / "metalib" / "__init__.py").read_text("utf-8"))
+    (seen,) = (
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    imported = [(line.module, name.name) for line in seen.body for name in line.names]
+    assert all(name.asname == name.name for line in seen.body for name in line.names), "not seen from outside"
+    table = [(module, name) for module, names in metalib._HOME.items() for name in names]
+    assert sorted(imported) == sorted([*table, *(("metalib", name) for name in metalib._MODULES)])
+    for module, name in table:
+        assert getattr(metalib, name) is getattr(sys.modules[module], name)
+    for name in metalib._MODULES:
+        assert getattr(metalib, name) is sys.modules[f"metalib.{name}"]
+
+
+def test_types():
+    command = [sys.executable, "-m", "mypy"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    assert (ROOT / "metalib" / "py.typed").exists()

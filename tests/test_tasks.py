@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from metalib import Episodes, SineTasks, TaskBatch
 from metalib.tasks.episodes import draw_distinct

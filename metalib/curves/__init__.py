@@ -53,8 +53,11 @@ def load(family: str) -> dict[str, Curve]:
     return {
         key: Curve(
             described.methods[key].name,
-            *([point[part] for point in points] for part in ("shots", "mean", "half_width", "setting")),
-            described.n_test,
+            shots=[point["shots"] for point in points],
+            mean=[point["mean"] for point in points],
+            half_width=[point["half_width"] for point in points],
+            settings=[point["setting"] for point in points],
+            n_tasks=described.n_test,
         )
         for key, points in card()["curves"][family].items()
     }

@@ -66,15 +66,21 @@ def negatives(split: str, shots: int) -> Episodes:
     return Episodes(255 - pictures(split), ways=5, shots=shots, queries=5)
 
 
-_SINE = {"shots": (1, 2, 3, 5, 7, 10, 20, 50, 100), "methods": SINE_METHODS, "tuned": "sine"}
-_SINE |= {"n_validation": 40, "n_test": 200, "chunk": 100}
-_GLYPHS = {"shots": (1, 2, 3, 5, 10, 15), "methods": GLYPH_METHODS, "tuned": "glyphs"}
-_GLYPHS |= {"n_validation": 20, "n_test": 100, "chunk": 20}
+def of_waves(label: str, tasks: Callable[[str, int], TaskDistribution]) -> Family:
+    """A family of sine waves: it takes 40 waves to choose a setting, and 200 to measure."""
+    return Family(label, (1, 2, 3, 5, 7, 10, 20, 50, 100), tasks, SINE_METHODS, "sine", 40, 200, chunk=100)
+
+
+def of_glyphs(label: str, tasks: Callable[[str, int], TaskDistribution]) -> Family:
+    """A family of five-way glyph tasks: 20 to choose a setting, 100 to measure."""
+    return Family(label, (1, 2, 3, 5, 10, 15), tasks, GLYPH_METHODS, "glyphs", 20, 100, chunk=20)
+
+
 FAMILIES = {
-    "sine": Family(N_("sine waves"), tasks=waves, **_SINE),
-    "sine-elsewhere": Family(N_("sine waves, upside down"), tasks=waves_elsewhere, **_SINE),
-    "glyphs": Family(N_("glyphs"), tasks=characters, **_GLYPHS),
-    "glyphs-elsewhere": Family(N_("glyphs, ink and paper swapped"), tasks=negatives, **_GLYPHS),
+    "sine": of_waves(N_("sine waves"), waves),
+    "sine-elsewhere": of_waves(N_("sine waves, upside down"), waves_elsewhere),
+    "glyphs": of_glyphs(N_("glyphs"), characters),
+    "glyphs-elsewhere": of_glyphs(N_("glyphs, ink and paper swapped"), negatives),
 }
 
 

@@ -84,7 +84,7 @@ def draw_all() -> ImageSet:
     outlines = read_outlines(script_of)
     kept = distinct(outlines)
     characters = sorted({outlines.characters[g] for g in kept})
-    faces_of = {c: [] for c in characters}
+    faces_of: dict[str, list[int]] = {c: [] for c in characters}
     for g in kept:
         faces_of[outlines.characters[g]].append(g)
     # Drawing j of a class takes its face j, and begins again after the last.
@@ -93,7 +93,7 @@ def draw_all() -> ImageSet:
     return ImageSet(
         torch.from_numpy(pictures.reshape(len(characters), DRAWINGS, 1, SIZE, SIZE)),
         tuple(unicodedata.name(c) for c in characters),
-        tuple(script_of(c) for c in characters),
+        tuple(str(script_of(c)) for c in characters),
         title="glyphs",
         source="glyphs",
     )
@@ -161,7 +161,8 @@ def distinct(outlines: Outlines) -> np.ndarray:
     later face only that face is left out.
     """
     characters = np.array(outlines.characters)
-    settled, dropped = set(), set()
+    settled: set[str] = set()
+    dropped: set[str] = set()
     kept: list[list[tuple[np.ndarray, Looks]]] = [[] for _style in range(STYLES)]
     for face in np.unique(outlines.faces):
         own = np.flatnonzero(outlines.faces == face)

@@ -13,6 +13,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def omniglot(split: str = "train", by: str = "character", download: bool = False
         return chosen(images, split, by_permutation(CHARACTERS_OF_SPLIT, split, SEED), by)
     background = sorted(set(images.alphabets[: PARTS[0].drawings // DRAWINGS]))
     validation = background[5::6]
-    alphabets = {
+    alphabets: dict[str, Collection[str]] = {
         "train": set(background) - set(validation),
         "validation": validation,
         "test": set(images.alphabets) - set(background),

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -151,12 +152,15 @@ SCRIPTS = {
 }
 
 # matplotlib 3.10 turned the integer constants into an enumeration and deprecated the integers.
-_NO_HINTING = ft2font.LoadFlags.NO_HINTING if hasattr(ft2font, "LoadFlags") else ft2font.LOAD_NO_HINTING
+if hasattr(ft2font, "LoadFlags"):
+    _NO_HINTING = ft2font.LoadFlags.NO_HINTING
+else:
+    _NO_HINTING = ft2font.LOAD_NO_HINTING  # type: ignore[attr-defined]  # the types are the newest matplotlib's
 
 
 def _open(path: Path):
     # Before 3.11 FreeType works at eight times the horizontal resolution unless told otherwise.
-    options = {} if matplotlib.__version_info__ >= (3, 11) else {"hinting_factor": 1}
+    options: dict[str, Any] = {} if matplotlib.__version_info__ >= (3, 11) else {"hinting_factor": 1}
     font = ft2font.FT2Font(str(path), **options)
     # At 72 dots an inch, a size of units_per_EM points makes one pixel one font unit.
     font.set_size(font.units_per_EM, 72)

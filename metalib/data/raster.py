@@ -42,7 +42,8 @@ def _rasterise_batch(a: np.ndarray, b: np.ndarray, owner: np.ndarray, count: int
     crossings = bottom - top
     crossed = np.flatnonzero(crossings)
     crossings = crossings[crossed]
-    ax, ay, bx, by, top, owner = (v[crossed] for v in (ax, ay, bx, by, top, owner))
+    ax, ay, bx, by = (v[crossed] for v in (ax, ay, bx, by))
+    top, owner = top[crossed], owner[crossed]
     slope = (bx - ax) / (by - ay)
     direction = np.where(by > ay, 1, -1).astype(np.int8)
 

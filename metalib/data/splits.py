@@ -1,6 +1,6 @@
 """Splits of an image set by class: whoever trains on a class never tests on it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ def by_permutation(sizes: Sequence[int], split: str, seed: int) -> torch.Tensor:
     return torch.from_numpy(np.sort(order[start:stop]))
 
 
-def by_alphabet(images: ImageSet, wanted: Sequence[str]) -> torch.Tensor:
+def by_alphabet(images: ImageSet, wanted: Collection[str]) -> torch.Tensor:
     """The numbers of the classes of the wanted alphabets, in ascending order."""
     return torch.tensor([i for i, alphabet in enumerate(images.alphabets) if alphabet in wanted])
 

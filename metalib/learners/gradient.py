@@ -76,9 +76,10 @@ class GradientLearner(Learner):
                 )
             )
 
-    # Whether the graph of the inner steps is kept, so that the meta-gradient sees how θ′ depends on θ (second
-    # order).
-    _second_order = False
+    @property
+    def _second_order(self) -> bool:
+        """Whether the graph of the inner steps is kept: the meta-gradient then sees how θ′ depends on θ."""
+        return False
 
     def adapt(self, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> FastWeights:
         """θ′ after ``steps`` inner steps (``None``: ``self.steps``), as ``{parameter name: (T, ...)}``.
@@ -93,7 +94,7 @@ class GradientLearner(Learner):
         """Every point of the way: ``steps + 1`` entries, the first before any step."""
         return list(self.descend(support_x, support_y, steps))
 
-    def predict(self, adapted: Mapping[str, Tensor], query_x: Tensor) -> Tensor:
+    def predict(self, adapted: FastWeights, query_x: Tensor) -> Tensor:
         """The adapted model's output ``(T, Q, ...)``."""
         if self.transductive or not uses_batch_statistics(self.model):
             return batched.forward(self.model, adapted, query_x)
@@ -245,9 +246,8 @@ class Reptile(GradientLearner):
         y = torch.cat([batch.support_y, batch.query_y], dim=1)
         own = dict(self.model.named_parameters())
         adapted = self.adapt(x, y)
-        half_distance = sum(
-            0.5 * (own[name] - value.detach()).square().sum() for name, value in adapted.items()
-        ) / len(x)
+        halves = (0.5 * (own[name] - value.detach()).square().sum() for name, value in adapted.items())
+        half_distance = sum(halves, start=torch.zeros(())) / len(x)
         with torch.no_grad():
             value = task_losses(self.predict(adapted, x), y, self.loss_fn).mean()
         return value + half_distance - half_distance.detach()

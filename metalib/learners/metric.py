@@ -90,7 +90,7 @@ class ProtoNet(Learner):
             raise ValueError(_("temperature must be positive, not {value}.").format(value=temperature))
         # The layout in which CPUs and GPUs convolve fastest; the numbers are the same, another layer is not
         # touched.
-        self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its types
         self.temperature, self.mixed_precision = temperature, mixed_precision
         self.distance = distance if callable(distance) else DISTANCES[distance]
 

@@ -75,9 +75,10 @@ class SineTasks:
     def task(self, amplitude: float, phase: float, generator: torch.Generator) -> TaskBatch:
         """One wave of your choice with fresh random points: a batch of T = 1."""
         check_generator(generator)
-        here = {"device": generator.device}
-        chosen = (torch.full((1, 1, 1), float(value), **here) for value in (amplitude, phase))
-        return self.gather(*self._waves(*chosen, generator))
+        height, shift = (
+            torch.full((1, 1, 1), float(value), device=generator.device) for value in (amplitude, phase)
+        )
+        return self.gather(*self._waves(height, shift, generator))
 
     def gather(self, amplitude: Tensor, phase: Tensor, support_x: Tensor, query_x: Tensor) -> TaskBatch:
         """The batch that ``draw`` chose: the waves' values at their inputs; for shapes see :class:`Waves`."""

@@ -105,6 +105,8 @@ class Recipe:
         kind = options.pop("kind")
         if kind == "sine":
             return SineTasks(**options)
+        if self.images is None:
+            raise ValueError(_("episodes need a section [images] that says of what."))
         images = _make(IMAGES, self.images, split=split)
         return Episodes(images, **options)
 
@@ -130,7 +132,11 @@ class Recipe:
         learner.eval()
         for entry in self.evaluation:
             judged, tasks = learner, self.distribution("test", **entry.get("tasks", {}))
-            if isinstance(learner, learners.ProtoNet) and not learner.is_transductive:
+            if (
+                isinstance(learner, learners.ProtoNet)
+                and isinstance(tasks, Episodes)
+                and not learner.is_transductive
+            ):
                 judged, tasks = learner.embed_once(tasks)
             generator = torch.Generator().manual_seed(TEST_SEED)
             count = n_tasks or entry["n_tasks"]
