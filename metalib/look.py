@@ -11,6 +11,9 @@ import base64
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -19,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
 from matplotlib.rcsetup import cycler
 from matplotlib.text import Text
@@ -62,8 +66,12 @@ STEPS = LinearSegmentedColormap.from_list(
 WIDTH, DPI = 1000, 100  # pixels of a full-width picture, and its dots an inch
 SMALL, TEXT, TITLE = 12, 13, 14  # points
 
+# DejaVu Sans draws what it has, in English and in formulas; the other what it has not, in Chinese.
+# tools/font.py makes it and gives it this name.
+FONTS = ["DejaVu Sans", "Noto Sans SC metalib"]
+
 _STYLE: dict[Any, object] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONTS,
     "font.size": TEXT,
     "axes.titlesize": TITLE,
     "axes.titleweight": "bold",
@@ -95,7 +103,16 @@ def style():
 
     Nothing outside the `with` changes.
     """
+    _make_fonts_known()
     return matplotlib.rc_context(_STYLE)
+
+
+@cache
+def _make_fonts_known() -> None:
+    for path in sorted((Path(__file__).parent / "fonts").glob("*.otf")):
+        fontManager.addfont(path)
+        # The same face for bold text; without this entry matplotlib would log that it found no bold one.
+        fontManager.ttflist.append(replace(fontManager.ttflist[-1], weight=700))
 
 
 class CourseFigure(Figure):
@@ -112,6 +129,9 @@ class CourseFigure(Figure):
 
     def draw(self, renderer) -> None:
         with style():  # ticks are made when they are first drawn
+            for text in self.findobj(Text):  # written outside a `with style()`: in the same fonts
+                if text.get_fontfamily() in (["sans-serif"], ["DejaVu Sans"]):
+                    text.set_fontfamily(FONTS)
             super().draw(renderer)
 
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:

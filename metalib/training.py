@@ -1,4 +1,5 @@
-"""Meta-training: one loop for every learner, that can be stopped and taken up without losing a step."""
+"""Meta-training: one loop for every learner, which can be stopped and taken up again without losing a
+step."""
 
 from __future__ import annotations
 
@@ -199,7 +200,8 @@ def run(
     checkpoint_every: int = 500,
     progress: bool = True,
 ) -> History:
-    """Drive a :class:`Training` to ``iterations`` meta-iterations in all; for the rest see :func:`fit`."""
+    """Drive a :class:`Training` to ``iterations`` meta-iterations in all; :func:`fit` describes the
+    arguments."""
     check_positive(iterations=iterations, checkpoint_every=checkpoint_every)
     if checkpoint is not None and Path(checkpoint).exists():
         training.load(checkpoint)
@@ -230,7 +232,8 @@ def run(
 
 @contextmanager
 def _interrupt_flag() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a flag, so that no iteration is cut in half; a second one interrupts."""
+    """Turn the first Ctrl-C into a flag, so that no iteration is cut in half; a second one interrupts as
+    usual."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag  # only the main thread receives signals

@@ -1,4 +1,5 @@
-"""Trained weights that ship with metalib: safetensors (no pickle), each with a card of how it was made."""
+"""Trained weights that ship with metalib: safetensors (no pickle), each with a card that says how it was
+made."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ def save(
     iterations: int,
     seconds: float,
 ) -> Path:
-    """Write ``NAME.safetensors`` and its card ``NAME.json`` into ``folder``; returns the weights' path."""
+    """Write ``NAME.safetensors`` and its card ``NAME.json`` into ``folder``; returns the path of the
+    weights."""
     import metalib
 
     described = {key: value for key, value in vars(made).items() if value is not None}
