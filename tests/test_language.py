@@ -221,3 +221,32 @@ def test_nothing_is_translated_at_import(path, request):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_text_can_be_extracted(path):
     assert not_extractable(ast.parse(path.read_text("utf-8"))) == []
+
+
+def test_no_module_asks_for_a_translation_when_it_is_imported():
+    """The same, as it happens: also where a module calls at import a function that translates."""
+    program = """
+import importlib, pkgutil, traceback
+import metalib
+from metalib import i18n
+
+def asked(code):
+    for frame in traceback.extract_stack()[:-2]:
+        if frame.name == "<module>" and "metalib" in frame.filename:
+            print(frame.filename)
+    return found(code)
+
+found, i18n._catalogue = i18n._catalogue, asked
+for module in pkgutil.walk_packages(metalib.__path__, "metalib."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print("imported")
+"""
+    environment = {**os.environ, "LANGUAGE": "en"}
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8"
+    )
+    *guilty, last = answer.stdout.splitlines()
+    assert last == "imported", answer.stderr
+    rooms = {room(Path(name)) for name in guilty}
+    assert rooms <= set(NOT_YET)

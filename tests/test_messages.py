@@ -205,7 +205,7 @@ def test_every_such_character_is_drawn_without_a_warning(caplog):
     lines = ["".join(characters[n : n + 40]) for n in range(0, len(characters), 40)]
     figure = look.figure(10, 6)
     axes = figure.subplots()
-    axes.set(title="内循环", xlabel="\n".join(lines))
+    axes.set(title="内循环", xlabel="\n".join(lines), xscale="log", xlim=(0.001, 1))
     for weight in ("normal", "bold"):
         axes.text(
             0, 0, "\n".join(lines), fontweight=weight
