@@ -133,13 +133,7 @@ def test_no_torch_is_needed_to_choose():
 
 # What the code may say
 
-# Rooms that are being rewritten and still translate at import.
-NOT_YET = ("exercises", "lab")
 MODULES = sorted((ROOT / "metalib").rglob("*.py"))
-
-
-def room(path: Path) -> str:
-    return path.relative_to(ROOT / "metalib").parts[0]
 
 
 def called(node: ast.AST) -> str | None:
@@ -212,9 +206,7 @@ def test_what_counts_as_extractable():
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_nothing_is_translated_at_import(path, request):
-    if room(path) in NOT_YET:
-        request.applymarker(pytest.mark.xfail(reason="this room is being rewritten", strict=False))
+def test_nothing_is_translated_at_import(path):
     assert at_import(ast.parse(path.read_text("utf-8"))) == []
 
 
@@ -248,5 +240,4 @@ print("imported")
     )
     *guilty, last = answer.stdout.splitlines()
     assert last == "imported", answer.stderr
-    rooms = {room(Path(name)) for name in guilty}
-    assert rooms <= set(NOT_YET)
+    assert guilty == []
