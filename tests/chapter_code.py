@@ -1,8 +1,10 @@
-"""What a chapter defines in its own cells, for the tests that hold it against metalib."""
+"""What a chapter defines in its own cells and what its exercises ask for, to be held against metalib."""
 
 import ast
 import re
 from pathlib import Path
+
+from metalib import exercises
 
 SOURCES = Path(__file__).resolve().parent.parent / "chapters" / "source"
 
@@ -19,6 +21,12 @@ def definitions(name, constants=(), **namespace):
         tree.body = [node for node in tree.body if _kept(node, constants)]
         exec(compile(tree, f"{name}.md", "exec"), namespace)
     return namespace
+
+
+def solution(id):
+    """What the solution of the exercise with this id defines."""
+    exercise = exercises.get(id)
+    return exercise.build(exercise.solution_text)
 
 
 def _kept(node, constants):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import toy_exercises
 
 from metalib import exercises
 
@@ -38,7 +39,12 @@ TOY = (
 The step is $\\theta' = \\theta - \\alpha \\nabla L$.
 
 ```{{code-cell}}
-exercises.__path__.append("{folder}")
+from pathlib import Path
+
+from metalib.exercises import course, probes
+
+course.FOLDERS.append(Path("{folder}") / "content")
+probes.__path__.append("{folder}/probes")
 ```
 
 +++
@@ -106,16 +112,13 @@ AFTER = HEADER.format(title="What comes after", more="") + "## 1 End\n\n```{code
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with ch97.py in it, which is part of metalib.exercises while this module is tested."""
-    folder = tmp_path_factory.mktemp("content")
-    shutil.copy(ROOT / "tests" / "toy_exercises.py", folder / "ch97.py")
+def folder():
+    """The folder of chapter 97's exercises, which are the course's while this module is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exercises, "__path__", [*exercises.__path__, str(folder)])
-        exercises.chapters.cache_clear()
-        yield folder
-    sys.modules.pop("metalib.exercises.ch97", None)
-    exercises.chapters.cache_clear()
+        patch.setattr(exercises.course, "FOLDERS", [*exercises.course.FOLDERS, toy_exercises.CONTENT])
+        exercises.course.chapters_in.cache_clear()
+        yield toy_exercises.TOY
+    exercises.course.chapters_in.cache_clear()
 
 
 @pytest.fixture
@@ -168,7 +171,7 @@ def test_an_exercise_becomes_statement_stub_and_check(course):
     at = next(n for n, cell in enumerate(cells) if cell.id == "inner-step-statement")
     statement, stub, check = cells[at : at + 3]
     assert statement.source.startswith("### Exercise: The inner step\n\n*Difficulty 1 of 3 ●○○")
-    assert stub.source == "def inner_step(theta, gradient, alpha):\n    return ..."
+    assert stub.source == "def inner_step(theta, gradient, alpha):\n    return ...  # one step downhill"
     assert stub.metadata == {"tags": ["exercise-stub"], "exercise": "97/inner-step"}
     assert check.source.splitlines() == [
         'exercise = exercises.get("97/inner-step")',

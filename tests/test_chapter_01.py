@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from chapter_code import definitions
+from chapter_code import definitions, solution
 
 import metalib
 from metalib import curves
-from metalib.exercises import ch01
 from metalib.timeline import HISTORY
 
 TEXT = (Path(__file__).resolve().parent.parent / "chapters" / "source" / "01_background.md").read_text(
@@ -34,8 +33,8 @@ def values():
 def test_the_chapters_interval_is_metalibs_and_the_exercises(chapter, values):
     known = metalib.evaluation.Evaluation(values, "loss")
     assert chapter["interval"](values) == pytest.approx((known.mean, known.half_width))
-    solution = ch01.INTERVAL.build(ch01.INTERVAL.solution_text)
-    assert [float(part) for part in solution(values)] == pytest.approx([known.mean, known.half_width])
+    answer = solution("01/interval")
+    assert [float(part) for part in answer(values)] == pytest.approx([known.mean, known.half_width])
 
 
 def test_the_chapters_error_is_metalibs(chapter):
@@ -58,22 +57,22 @@ def test_the_chapters_choice_is_the_best_on_validation_tasks_and_never_an_explod
 
 
 def test_the_chapters_needed_is_the_exercises_solution(chapter):
-    solution = ch01.NEEDED.build(ch01.NEEDED.solution_text)
+    answer = solution("01/examples-needed")
     for curve in curves.load("sine").values():
         for target in (1.0, 0.3, 1e-9):
-            ours, theirs = chapter["needed"](curve, target), solution(curve.shots, curve.mean, target)
+            ours, theirs = chapter["needed"](curve, target), answer(curve.shots, curve.mean, target)
             assert ours == (f"more than {curve.shots[-1]}" if theirs == math.inf else str(theirs))
 
 
 def test_the_exercises_paired_interval_is_metalibs_compare():
-    solution = ch01.PAIRED.build(ch01.PAIRED.solution_text)
+    answer = solution("01/paired")
     one, two = metalib.weights.load("sine-joint"), metalib.weights.load("sine-maml")
     waves = metalib.SineTasks(5, 10)
     first, second = (
         metalib.evaluate(x, waves, 40, torch.Generator().manual_seed(0)).values for x in (one, two)
     )
     known = metalib.evaluation.compare(one, two, waves, 40, torch.Generator().manual_seed(0))
-    assert [float(part) for part in solution(first, second)] == pytest.approx([known.mean, known.half_width])
+    assert [float(part) for part in answer(first, second)] == pytest.approx([known.mean, known.half_width])
 
 
 def test_some_waves_are_few_waves_with_ever_new_points(chapter):

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 import torch.nn.functional as F
-from chapter_code import definitions
+from chapter_code import definitions, solution
 from torch import nn
 
 import metalib
 from metalib.evaluation import Evaluation
-from metalib.exercises import ch02
+from metalib.exercises.probes import ch02
 from metalib.learners import neural_process_net
 
 
@@ -26,10 +26,6 @@ def chapter():
 @pytest.fixture
 def batch():
     return metalib.SineTasks(4, 6).sample(3, torch.Generator().manual_seed(0))
-
-
-def solution(exercise):
-    return exercise.build(exercise.solution_text)
 
 
 def test_a_task_of_the_chapter_is_a_sine_wave(chapter):
@@ -126,14 +122,14 @@ def test_multiplications_are_those_that_one_counts_by_hand(chapter):
 def test_the_intervals_of_the_exercises_are_metalibs():
     right = ch02.results(3)
     expected = Evaluation(right.double().mean(dim=1), "accuracy")
-    got = solution(ch02.INTERVAL)(right)
+    got = solution("02/interval")(right)
     assert got == pytest.approx((expected.mean, expected.half_width))
 
     learners = [metalib.MAML(metalib.models.sine_net(torch.Generator().manual_seed(s))) for s in (1, 2)]
     tasks = metalib.SineTasks(5, 5)
     values = [metalib.evaluate(one, tasks, 12, torch.Generator().manual_seed(0)).values for one in learners]
     paired = metalib.compare(*learners, tasks, 12, torch.Generator().manual_seed(0))
-    assert solution(ch02.PAIRED)(*values) == pytest.approx((paired.mean, paired.half_width))
+    assert solution("02/paired")(*values) == pytest.approx((paired.mean, paired.half_width))
 
 
 def test_one_example_after_the_other_gives_the_neural_processs_description(batch):
@@ -141,7 +137,7 @@ def test_one_example_after_the_other_gives_the_neural_processs_description(batch
     pairs = torch.cat([batch.support_x, batch.support_y], dim=-1)[0]
     description = torch.zeros(8)
     for n, pair in enumerate(pairs):
-        description = solution(ch02.ONE_MORE)(description, n, learner.model["encoder"](pair))
+        description = solution("02/one-more-example")(description, n, learner.model["encoder"](pair))
     assert torch.allclose(description, learner.adapt(batch.support_x, batch.support_y)[0], atol=1e-6)
 
 
@@ -150,7 +146,7 @@ def test_the_best_learner_of_coins_by_counting_coins(heads, n):
     tau = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
     weight = tau**heads * (1 - tau) ** (n - heads)
     expected = ((tau * weight).sum() / weight.sum()).item()
-    assert solution(ch02.COIN)(heads, n) == pytest.approx(expected, rel=1e-6)
+    assert solution("02/coin")(heads, n) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_episode_of_the_exercise_draws_from_all_classes_alike():
@@ -158,6 +154,6 @@ def test_the_episode_of_the_exercise_draws_from_all_classes_alike():
     generator = torch.Generator().manual_seed(0)
     drawn = torch.zeros(5, 2)  # how often each class got each label
     for _episode in range(1000):
-        support_x, support_y, _x, _y = solution(ch02.EPISODE)(images, 2, 1, 2, generator)
+        support_x, support_y, _x, _y = solution("02/episode")(images, 2, 1, 2, generator)
         drawn[support_x // 100, support_y] += 1
     assert (drawn - 200).abs().max() < 5 * math.sqrt(200 * 0.8)

@@ -4,11 +4,10 @@ autograd, with differences and with metalib."""
 import pytest
 import torch
 import torch.nn.functional as F
-from chapter_code import definitions
+from chapter_code import definitions, solution
 from torch.func import grad, hessian, vmap
 
 import metalib
-from metalib.exercises import ch04
 
 double = torch.float64
 
@@ -133,10 +132,6 @@ def test_conjugate_gradients_solve_in_as_many_rounds_as_dimensions(chapter):
 # The exercises' solutions against computations that know nothing of their formulas
 
 
-def solution(exercise):
-    return exercise.build(exercise.solution_text)
-
-
 def bowl(generator):
     root = torch.randn(3, 3, generator=generator)
     return root @ root.T / 3 + 0.2 * torch.eye(3), torch.randn(3, generator=generator)
@@ -154,8 +149,8 @@ def test_the_solutions_are_what_autograd_says():
             point = point - 0.1 * grad(loss)(point)
         return loss(point)
 
-    assert torch.allclose(solution(ch04.BOWL)(theta, a, c, 0.1), grad(after)(theta, 1), atol=1e-6)
-    found = solution(ch04.STEPS)(lambda p: a @ (p - c), lambda p: a, theta, 0.1, 4)
+    assert torch.allclose(solution("04/bowl")(theta, a, c, 0.1), grad(after)(theta, 1), atol=1e-6)
+    found = solution("04/steps")(lambda p: a @ (p - c), lambda p: a, theta, 0.1, 4)
     assert torch.allclose(found, grad(after)(theta, 4), atol=1e-6)
 
     def implicit(point):
@@ -164,7 +159,7 @@ def test_the_solutions_are_what_autograd_says():
             at = at - 0.2 * (a @ (at - c) + 0.7 * (at - point))
         return 0.5 * (at - d) @ b @ (at - d)
 
-    found = solution(ch04.IMPLICIT)(theta, a, c, b, d, 0.7)
+    found = solution("04/implicit")(theta, a, c, b, d, 0.7)
     assert torch.allclose(found, grad(implicit)(theta), atol=1e-4)
 
 
@@ -180,5 +175,5 @@ def test_reptiles_step_is_metalibs():
         for pair in ((batch.support_x, batch.query_x), (batch.support_y, batch.query_y))
     )
     gradients = [lambda w, x=x, y=y: (2 * (w * x - y) * x).mean().view(1) for x, y in zip(x, y, strict=True)]
-    moved = solution(ch04.REPTILE)(gradients, model.weight.detach().view(1), 0.05, 3, 0.4)
+    moved = solution("04/reptile")(gradients, model.weight.detach().view(1), 0.05, 3, 0.4)
     assert torch.allclose(moved, (model.weight - 0.4 * gradient).view(1))

@@ -4,11 +4,10 @@ numbers or those of a plain loop."""
 import pytest
 import torch
 import torch.nn.functional as F
-from chapter_code import definitions
+from chapter_code import definitions, solution
 from torch import nn
 
 import metalib
-from metalib.exercises import ch05
 from metalib.models import conv4
 
 
@@ -33,10 +32,6 @@ def batch():
 @pytest.fixture
 def encoder():
     return conv4(8, downsample="stride").double().eval()
-
-
-def solution(exercise):
-    return exercise.build(exercise.solution_text)
 
 
 def test_the_chapters_protonet_is_metalibs(chapter, batch, encoder):
@@ -87,7 +82,7 @@ def test_the_chapters_nearest_neighbour_and_the_exercises_are_those_of_a_loop(ch
     for task in range(3):
         support, query = encoder(batch.support_x[task]), encoder(batch.query_x[task])
         labels = batch.support_y[task]
-        assert answers[task].tolist() == solution(ch05.NEAREST_NEIGHBOUR)(support, labels, query).tolist()
+        assert answers[task].tolist() == solution("05/nearest-neighbour")(support, labels, query).tolist()
         for q in range(12):
             distances = [(query[q] - s).square().sum().item() for s in support]
             assert answers[task, q] == labels[distances.index(min(distances))]
@@ -106,7 +101,7 @@ def test_with_one_shot_neighbour_and_prototype_agree(chapter, batch, encoder):
 # --- the exercises
 def test_the_exercises_are_protonets_parts(batch, encoder):
     learner = metalib.ProtoNet(encoder)
-    means, loss = solution(ch05.PROTOTYPES), solution(ch05.EPISODE_LOSS)
+    means, loss = solution("05/prototypes"), solution("05/episode-loss")
     losses = []
     for task in range(3):
         support = encoder(batch.support_x[task]).float()
@@ -121,7 +116,7 @@ def test_the_two_tests_of_the_exercise_are_the_chapters(chapter):
     glyphs = metalib.data.glyphs()
     chapter["seen_scripts"] = set(metalib.data.glyphs("train", by="script").alphabets)
     train, unseen = chapter["of_seen_scripts"]("train"), chapter["of_seen_scripts"]("test")
-    characters, scripts = solution(ch05.TWO_TESTS)(
+    characters, scripts = solution("05/two-tests")(
         list(glyphs.names), list(glyphs.alphabets), set(train.names)
     )
     assert not set(train.names) & {glyphs.names[i] for i in characters + scripts}
@@ -131,7 +126,7 @@ def test_the_two_tests_of_the_exercise_are_the_chapters(chapter):
 
 
 def test_the_exercise_catches_the_chapters_transductive_network(batch):
-    depends = solution(ch05.TRANSDUCTIVE)
+    depends = solution("05/transductive")
     for norm, expected in (("batch", False), ("batch-statistics", True), ("group", False)):
         learner = metalib.ProtoNet(conv4(8, downsample="stride", norm=norm)).eval()
         adapted = learner.adapt(batch.support_x[:1].float(), batch.support_y[:1])

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from chapter_code import definitions
+from chapter_code import definitions, solution
 from torch import nn
 
 import metalib
-from metalib.exercises import ch06
 from metalib.lab.distances.math import classify
 
 double = torch.float64
@@ -29,10 +28,6 @@ def generator(seed=0):
 
 def randn(*shape, seed=0):
     return torch.randn(*shape, generator=generator(seed), dtype=double)
-
-
-def solution(exercise):
-    return exercise.build(exercise.solution_text)
 
 
 def test_both_softmaxes_are_torchs_where_nothing_underflows(chapter):
@@ -172,15 +167,15 @@ def test_the_solutions_are_what_metalib_and_autograd_say():
     z, prototypes = randn(4, 3), randn(5, 3, seed=1)
     learner = metalib.ProtoNet(nn.Identity(), temperature=2.5)
     expected = learner.predict(prototypes.unsqueeze(0), z.unsqueeze(0))[0].log_softmax(dim=1)
-    assert torch.allclose(solution(ch06.POSTERIOR)(z, prototypes, 2.5), expected)
+    assert torch.allclose(solution("06/posterior")(z, prototypes, 2.5), expected)
 
-    weight, bias = solution(ch06.LINEAR)(prototypes, 2.5)
+    weight, bias = solution("06/linear")(prototypes, 2.5)
     assert torch.allclose((z @ weight.T + bias).log_softmax(dim=1), expected)
 
     leaf = z[0].clone().requires_grad_()
     logits = learner.predict(prototypes.unsqueeze(0), leaf.view(1, 1, 3))[0]
     (gradient,) = torch.autograd.grad(F.cross_entropy(logits, torch.tensor([3])), leaf)
-    assert torch.allclose(solution(ch06.PULL)(z[0], prototypes, 3, 2.5), gradient)
+    assert torch.allclose(solution("06/pull")(z[0], prototypes, 3, 2.5), gradient)
 
 
 def test_the_divergence_of_the_exercise_is_positive_and_its_best_point_the_mean(chapter):
@@ -188,7 +183,7 @@ def test_the_divergence_of_the_exercise_is_positive_and_its_best_point_the_mean(
     phi, slope = (lambda v: -v.log().sum()), (lambda v: -1 / v)
 
     def total(p):
-        return sum(solution(ch06.BREGMAN)(phi, slope, x, p) for x in points)
+        return sum(solution("06/bregman")(phi, slope, x, p) for x in points)
 
     mean = points.mean(dim=0)
     for direction in randn(20, 3, seed=2):
@@ -197,7 +192,7 @@ def test_the_divergence_of_the_exercise_is_positive_and_its_best_point_the_mean(
 
 @pytest.mark.parametrize("p, ways", [(0.9, 5), (0.99, 20), (0.6, 2)])
 def test_the_temperature_of_the_exercise_reaches_its_probability_and_no_more(p, ways):
-    temperature = solution(ch06.CEILING)(p, ways)
+    temperature = solution("06/ceiling")(p, ways)
     prototypes = torch.tensor([[1.0, 0.0]] + [[-1.0, 0.0]] * (ways - 1), dtype=double)
     learner = metalib.ProtoNet(nn.Identity(), "cosine", temperature)
     queries = torch.cat([prototypes[:1], randn(200, 2)]).unsqueeze(0)

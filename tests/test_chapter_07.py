@@ -7,12 +7,11 @@ from collections import Counter
 import pytest
 import torch
 import torch.nn.functional as F
-from chapter_code import definitions
+from chapter_code import definitions, solution
 
 import metalib
 from metalib import look
 from metalib.data import ImageSet
-from metalib.exercises import ch07
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +30,6 @@ def images():
     noise = torch.randint(0, 128, (12, 8, 1, 28, 28), generator=generator)
     names = [f"{'AB'[c % 2]}/character{c:02}" for c in range(12)]
     return ImageSet((own + noise).to(torch.uint8), tuple(names), tuple(n[0] for n in names), "noise")
-
-
-def solution(exercise):
-    return exercise.build(exercise.solution_text)
 
 
 # --- the data
@@ -241,7 +236,7 @@ def test_a_line_gets_as_much_wider_as_is_said(chapter):
 
 # --- the exercises
 def test_the_leak_finder_on_the_splits_of_glyphs():
-    find = solution(ch07.LEAKS)
+    find = solution("07/find-leaks")
     train, test = metalib.data.glyphs("train"), metalib.data.glyphs("test")
     classes, alphabets, drawings = find(train, test)
     assert classes == 0 and alphabets == len(set(train.alphabets) & set(test.alphabets)) > 0 and drawings == 0
@@ -254,7 +249,7 @@ def test_an_episode_of_one_alphabet_is_one_that_metalib_gathers(images):
     episodes = metalib.Episodes(images, ways=4, shots=1, queries=2)
     used = Counter()
     for _episode in range(200):
-        classes, chosen = solution(ch07.ONE_ALPHABET)(images.alphabets, images.drawings, 4, 1, 2, generator)
+        classes, chosen = solution("07/one-alphabet")(images.alphabets, images.drawings, 4, 1, 2, generator)
         (alphabet,) = {images.alphabets[c] for c in classes.tolist()}
         used[alphabet] += 1
     batch = episodes.gather(classes[None], chosen[None])
@@ -267,10 +262,10 @@ def test_the_evaluation_of_the_exercise_is_metalibs(images):
     episodes = metalib.Episodes(images, 5, 1, 3)
     batch = episodes.sample(20, torch.Generator().manual_seed(3))
     expected = metalib.evaluate(learner, episodes, 20, torch.Generator().manual_seed(3))
-    assert solution(ch07.EVALUATE)(learner, batch) == pytest.approx((expected.mean, expected.half_width))
+    assert solution("07/evaluate")(learner, batch) == pytest.approx((expected.mean, expected.half_width))
 
 
 @pytest.mark.parametrize("spread, half_width", [(0.1, 0.02), (0.07, 0.013), (0.05, 0.049)])
 def test_the_number_of_tasks_is_the_smallest_that_does(spread, half_width):
-    n = solution(ch07.HOW_MANY)(spread, half_width)
+    n = solution("07/how-many-tasks")(spread, half_width)
     assert 1.96 * spread / math.sqrt(n) <= half_width < 1.96 * spread / math.sqrt(max(n - 1, 1)) or n == 1

@@ -137,7 +137,7 @@ def test_reset_forgets_and_keeps_a_copy(folder):
 
 @pytest.fixture
 def toy_chapter(monkeypatch):
-    monkeypatch.setattr(exercises, "chapters", lambda: {"97": toy_exercises})
+    monkeypatch.setattr(exercises.course, "chapters", lambda: {"97": toy_exercises.CHAPTER})
 
 
 def test_board_says_each_state_in_words(toy_chapter):
@@ -172,7 +172,7 @@ def test_board_as_text_and_as_an_accessible_table(toy_chapter):
 
 
 def test_board_without_exercises(monkeypatch):
-    monkeypatch.setattr(exercises, "chapters", lambda: {})
+    monkeypatch.setattr(exercises.course, "chapters", lambda: {})
     assert (
         "no exercises yet" in repr(exercises.board())
         and "no exercises yet" in exercises.board()._repr_html_()

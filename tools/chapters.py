@@ -118,8 +118,8 @@ def table(root: Path, chapters: list[Chapter], measured: dict[str, Measured]) ->
     for before, chapter in zip([None, *chapters], chapters, strict=False):
         if before and before.language != chapter.language:
             text += TABLES[chapter.language]
-        module = exercises.chapters().get(chapter.number)
-        n = len(module.EXERCISES) if module else 0
+        there = exercises.chapters().get(chapter.number)
+        n = len(there.exercises) if there else 0
         cost = rows.get(chapter.path, "– | –")
         text += f"| {chapter.link()} | {minutes.get(chapter.name, '–')} | {cost} | {n} |\n"
     return text

@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 
-from metalib.exercises import progress
+from metalib.exercises import course, progress
 from metalib.i18n import _, ngettext
 
 
@@ -71,16 +71,14 @@ _DONE = "✓"
 
 def board() -> Board:
     """The state of every exercise and quiz of the course, from the progress file."""
-    from metalib import exercises  # here, because the package imports this module
-
     entries, lines = progress.load(), []
-    for number, module in exercises.chapters().items():
-        chapter = f"{number} {getattr(module, 'TITLE', '')}".strip()
-        for exercise in module.EXERCISES:
-            lines.append(Line(chapter, exercise.title, *_exercise_state(_facts(entries, exercise.id))))
-        quiz = getattr(module, "QUIZ", None)
-        if quiz:
-            lines.append(Line(chapter, _("Quiz"), *_quiz_state(quiz, _facts(entries, quiz.id))))
+    for number, chapter in course.chapters().items():
+        heading = f"{number} {chapter.title}"
+        for exercise in chapter.exercises:
+            lines.append(Line(heading, exercise.title, *_exercise_state(_facts(entries, exercise.id))))
+        if chapter.quiz:
+            facts = _facts(entries, chapter.quiz.id)
+            lines.append(Line(heading, _("Quiz"), *_quiz_state(chapter.quiz, facts)))
     return Board(tuple(lines))
 
 

@@ -14,8 +14,8 @@ def difference(
 ) -> str | None:
     """None where `got` equals `expected` within |got − expected| ≤ atol + rtol·|expected|, else a sentence.
 
-    Tuples, lists and dicts are compared item by item. A dict's key names its item in the sentence. With
-    `reveal=False` the expected values stay secret (shapes and types do not).
+    Tuples, lists and dicts are compared item by item. A dict's key names its item in the sentence, in the
+    learner's language. With `reveal=False` the expected values stay secret (shapes and types do not).
     """
     options = {"rtol": rtol, "atol": atol, "reveal": reveal}
     if isinstance(expected, torch.Tensor):
@@ -24,7 +24,7 @@ def difference(
         if not isinstance(got, dict) or set(got) != set(expected):
             sentence = _types(expected, got)
         else:
-            return _first(((key, expected[key], got[key]) for key in expected), place, options)
+            return _first(((_shown(key), expected[key], got[key]) for key in expected), place, options)
     elif isinstance(expected, tuple | list):
         if not isinstance(got, tuple | list) or len(got) != len(expected):
             sentence = _types(expected, got)
@@ -40,9 +40,33 @@ def difference(
     return f"{place}: {sentence}" if sentence and place else sentence
 
 
+class Label(str):
+    """A dict's key that names its item, with values filled in."""
+
+    text: str
+    values: dict[str, Any]
+
+    @property
+    def translated(self) -> str:
+        """The label in the learner's language."""
+        return _(self.text).format(**self.values)
+
+
+def label(text: str, **values: Any) -> Label:
+    """A key for a probe's result: `label(N_("after {n} examples"), n=3)`."""
+    made = Label(text.format(**values))
+    made.text, made.values = text, values
+    return made
+
+
+def _shown(key: Any) -> str:
+    name = str(key)  # marked by N_ in the probe
+    return key.translated if isinstance(key, Label) else _(name)
+
+
 def _first(items, place: str, options: dict) -> str | None:
     for name, expected, got in items:
-        sentence = difference(expected, got, place=f"{place}, {name}" if place else str(name), **options)
+        sentence = difference(expected, got, place=f"{place}, {name}" if place else name, **options)
         if sentence:
             return sentence
     return None

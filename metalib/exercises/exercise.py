@@ -1,18 +1,7 @@
 """An exercise: what to do, a stub to start from, hints, a solution, and a check that knows typical mistakes.
 
-    def probe(inner_step):
-        generator = torch.Generator().manual_seed(0)
-        return inner_step(torch.randn(3, generator=generator), torch.randn(3, generator=generator), 0.1)
-
-    Exercise(
-        id="03/inner-step", title="The inner step", difficulty=1, minutes=10, name="inner_step",
-        statement="Write $\\theta' = \\theta - \\alpha \\nabla L$ …",  # Markdown, LaTeX between dollars
-        stub="def inner_step(theta, gradient, alpha):\n    return ...",
-        solution="def inner_step(theta, gradient, alpha):\n    return theta - alpha * gradient",
-        hints=("Which direction is downhill?", "The gradient points *up*: subtract."),
-        probe=probe,
-        wrong=(Wrong("theta - alpha", "theta + alpha", "You went uphill: …"), …),
-    )
+What it says stands in Markdown (`reader`), what it tries on an answer in Python (`probes`); `course` puts the
+two together.
 
 One mechanism checks every exercise. `probe(answer)` calls the answer on inputs that it makes afresh each
 time. It is run on the learner's answer, on the solution and, when those two differ, on every wrong answer.
@@ -23,7 +12,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.display import display
 
@@ -50,19 +39,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Wrong:
-    """A typical mistake: the solution with `old` replaced by `new` (or `code`, a whole other answer).
+    """A typical mistake: a whole wrong answer, and a message: what was done, and why it is wrong."""
 
-    `old` must occur exactly once in the solution. The message says what was done, and why it is not right.
-    """
-
-    old: str = ""
-    new: str = ""
-    message: str = ""
-    code: str | None = None
-
-    def source(self, solution: str) -> str:
-        """The whole text of the wrong answer."""
-        return self.code if self.code is not None else solution.replace(self.old, self.new)
+    id: str
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -89,50 +70,42 @@ class Outcome:
         return headings[self.status]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Exercise:
     """One exercise. `Exercise(...)` refuses plain mistakes; the tests run `validation.validate` too.
 
-    id          "chapter/name", e.g. "03/inner-step"
-    name        the function or variable that stub, solution and wrong answers define
-    statement   Markdown;  difficulty 1 to 3;  minutes: a fair guess for a learner
-    stub        what the learner starts from; `...` (Ellipsis) stands where something is missing
-    solution    a right answer, as one would like to read it
-    hints       from a nudge to nearly the answer
-    wrong       `Wrong`s, each with its own message
-    probe       probe(answer) -> what is compared: tensors, numbers, text, or tuples, lists, dicts of them; a
-                dict's keys name its items in messages. It makes its own inputs at every call, seeded by an
-                explicit torch.Generator. Left out: the answer itself is compared (`largest_alpha = 0.2`)
-    context     names that stub, solution and wrong answers may use, e.g. {"torch": torch}; the notebook must
-                have the same names
-    passed      what to say when it is right
-    rtol, atol  |got − expected| ≤ atol + rtol·|expected| passes
+    Attributes:
+        id: "chapter/name", e.g. "03/inner-step".
+        title: without a full stop.
+        statement: Markdown, with LaTeX between dollars.
+        difficulty: 1 to 3.
+        minutes: a fair guess for a learner.
+        name: the function or variable that stub, solution and wrong answers define.
+        stub: what the learner starts from; `...` (Ellipsis) stands where something is missing.
+        solution_text: a right answer, as one would like to read it.
+        hints: from a nudge to nearly the answer.
+        wrong: what the check must recognise, each with its own message.
+        passed: what to say when it is right.
+        probe, context, rtol, atol: see `probes.Probe`; without a probe the answer itself is compared.
     """
 
-    def __init__(
-        self,
-        *,
-        id: str,
-        title: str,
-        statement: str,
-        difficulty: int,
-        minutes: int,
-        name: str,
-        stub: str,
-        solution: str,
-        hints: tuple[str, ...],
-        wrong: tuple[Wrong, ...],
-        probe: Callable[[Any], Any] | None = None,
-        context: dict[str, Any] | None = None,
-        passed: str = "",
-        rtol: float = 1e-4,
-        atol: float = 1e-6,
-    ):
-        self.id, self.title, self.statement, self.name = id, title, statement, name
-        self.difficulty, self.minutes = difficulty, minutes
-        self.stub, self.solution_text = stub, solution
-        self.hints, self.wrong, self.probe = hints, wrong, probe
-        self.context, self.passed = dict(context or {}), passed
-        self.rtol, self.atol = rtol, atol
+    id: str
+    title: str
+    statement: str
+    difficulty: int
+    minutes: int
+    name: str
+    stub: str
+    solution_text: str
+    hints: tuple[str, ...]
+    wrong: tuple[Wrong, ...]
+    passed: str = ""
+    probe: Callable[[Any], Any] | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    rtol: float = 1e-4
+    atol: float = 1e-6
+
+    def __post_init__(self):
         self._hints_shown = 0
         self._references: dict[str, Returned | Raised] = {}
         self._refuse_plain_mistakes()
@@ -204,7 +177,7 @@ class Exercise:
         if self.same(expected, got):
             return Outcome("passed", self.passed or _("Your answer gives what the solution gives."))
         for wrong in self.wrong:
-            if self.same(self._reference(wrong.source(self.solution_text)), got):
+            if self.same(self._reference(wrong.code), got):
                 return Outcome("rejected", wrong.message, wrong)
         return Outcome("rejected", self._explain(expected, got, callable(solution)))
 
@@ -242,7 +215,7 @@ class Exercise:
         return f"`{self.name}`: {sentence}{hint}"
 
     def _refuse_plain_mistakes(self) -> None:
-        def refuse(reason: str):
+        def refuse(reason: str) -> NoReturn:
             raise ValueError(f"Exercise {self.id!r}: {reason}.")
 
         if not re.fullmatch(r"\d\d/[a-z0-9]+(-[a-z0-9]+)*", self.id):
@@ -251,7 +224,7 @@ class Exercise:
             refuse("title and statement must not be empty")
         if self.difficulty not in (1, 2, 3) or not self.minutes > 0:
             refuse(
-                f"difficulty must be 1, 2 or 3 and minutes positive, not {self.difficulty} and {self.minutes}"
+                f"difficulty must be 1 to 3 and minutes positive, not {self.difficulty} and {self.minutes}"
             )
         if isinstance(self.hints, str) or not self.hints or not all(hint.strip() for hint in self.hints):
             refuse("hints must be a tuple of at least one text")
@@ -259,20 +232,17 @@ class Exercise:
             refuse("give wrong answers that the check must recognise")
         for wrong in self.wrong:
             if not wrong.message.strip():
-                refuse(f"the wrong answer {wrong.new or wrong.code!r} has no message")
-            count = self.solution_text.count(wrong.old) if wrong.old else 0
-            if wrong.code is None and count != 1:
-                refuse(f"{wrong.old!r} must occur exactly once in the solution, not {count} times")
+                refuse(f"the wrong answer {wrong.id!r} has no message")
         if len({wrong.message for wrong in self.wrong}) < len(self.wrong):
             refuse("every wrong answer needs its own message")
         texts = {"stub": self.stub, "solution": self.solution_text}
-        texts |= {f"wrong answer {n}": w.source(self.solution_text) for n, w in enumerate(self.wrong, 1)}
+        texts |= {f"wrong answer {wrong.id!r}": wrong.code for wrong in self.wrong}
         seen: dict[str, str] = {}
         for what, text in texts.items():
             try:
                 tree = ast.parse(text)
             except SyntaxError as error:
-                raise ValueError(f"Exercise {self.id!r}: the {what} is not Python ({error}).") from error
+                refuse(f"the {what} is not Python ({error})")
             if self.name not in _defined(tree):
                 refuse(f"the {what} does not define {self.name!r}")
             other = seen.setdefault(ast.dump(tree), what)

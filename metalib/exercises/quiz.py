@@ -1,13 +1,7 @@
 """A quiz: questions with one right choice each, and an explanation for every choice, right or wrong.
 
-    Quiz("03/quiz", (
-        Question("Whose loss does the outer step differentiate?", (
-            Choice("The query set's.", "Right: the support set was used up by the inner step.", correct=True),
-            Choice("The support set's.", "That is what the *inner* step does: …"),
-        )),
-    ))
-
-Write mathematics in plain Unicode (θ′ = θ − α∇L) and code between backticks: a quiz renders no LaTeX.
+Its text stands in a chapter's Markdown (`reader`), in plain Unicode (θ′ = θ − α∇L) with code between
+backticks: a quiz renders no LaTeX.
 """
 
 import html

@@ -1,0 +1,376 @@
+"""Read one chapter's exercises and quiz from Markdown: `content/en/03_maml.md` or its translation.
+
+    # MAML                                               the chapter's title
+    ## 03/inner-step: the inner step                     an exercise: its id and its title
+    `inner_step` · difficulty 1 · 10 minutes             the name it defines; then comes the statement
+    ### Stub                                             ```python …
+    ### Solution                                         ```python …
+    ### Hints                                            1. …  2. …
+    ### Wrong: uphill                                    ```diff … against the solution, or a whole ```python;
+                                                         then the message
+    ### Passed                                           what to say when it is right (may be left out)
+    ## 03/quiz
+    ### whose-loss: Whose loss …?                        a question: its id and its text
+    - [x] The query loss at θ′.                          a choice; its explanation indented by two spaces
+
+A translation has the same headings, ids and order, and no code: name, difficulty, minutes, solution and wrong
+answers are the English file's (a stub or solution may be given where its strings or comments are translated).
+
+The parser is strict: whatever is not as above is refused with file, line and what is expected there.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+ID = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+PARTS = ("Stub", "Solution", "Hints", "Wrong", "Passed")  # of an exercise, in this order
+
+Numbered = tuple[int, str]  # a line's number in the file, and the line
+Item = tuple[int, re.Match, list[Numbered]]  # of a list: its line, its mark, its lines without indentation
+
+
+class ContentError(ValueError):
+    """A content file is not as it must be; the message begins with file:line."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A stub or a solution."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class WrongText:
+    """A wrong answer: its message and its whole code (none in a translation)."""
+
+    id: str
+    message: str
+    code: str
+    line: int
+
+
+@dataclass(frozen=True)
+class ChoiceText:
+    """A choice of a question, and why it is right or wrong."""
+
+    text: str
+    why: str
+    correct: bool
+
+
+@dataclass(frozen=True)
+class QuestionText:
+    """A question of a quiz."""
+
+    id: str
+    text: str
+    choices: tuple[ChoiceText, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class ExerciseText:
+    """An exercise as its file has it. In a translation `name` is empty, and `stub` and `solution` may be."""
+
+    id: str
+    title: str
+    line: int
+    statement: str
+    name: str
+    difficulty: int
+    minutes: int
+    stub: Program | None
+    solution: Program | None
+    hints: tuple[str, ...]
+    wrong: tuple[WrongText, ...]
+    passed: str
+
+
+@dataclass(frozen=True)
+class ChapterText:
+    """What one file holds."""
+
+    path: Path
+    title: str
+    exercises: tuple[ExerciseText, ...]
+    questions: tuple[QuestionText, ...]
+    quiz_line: int = 0  # 0: there is no quiz
+
+    def refuse(self, line: int, reason: str) -> NoReturn:
+        """Stop with a ContentError at a line of this file."""
+        raise ContentError(f"{shown(self.path)}:{line}: {reason}.")
+
+
+@dataclass
+class Section:
+    """A heading, the lines below it without outer blank ones, and the sections one level deeper."""
+
+    heading: str
+    line: int
+    body: list[Numbered] = field(default_factory=list)
+    below: list["Section"] = field(default_factory=list)
+
+
+def shown(path: Path) -> str:
+    """A content file's path as an author knows it: content/en/03_maml.md."""
+    return "/".join(path.parts[-3:])
+
+
+def read(path: Path, translation: bool = False) -> ChapterText:
+    """The content of a file. Raises ContentError at the first thing that is not as it must be."""
+    return Reader(path, path.stem[:2], translation).chapter(path.read_text(encoding="utf-8"))
+
+
+class Reader:
+    """Reads one file; every method refuses what it does not expect."""
+
+    def __init__(self, path: Path, number: str, translation: bool):
+        self.path, self.number, self.translation = path, number, translation
+
+    def refuse(self, line: int, reason: str) -> NoReturn:
+        raise ContentError(f"{shown(self.path)}:{line}: {reason}.")
+
+    # From lines to sections
+
+    def chapter(self, text: str) -> ChapterText:
+        top = self.sections(text)
+        for number, line in top.body:
+            if not re.fullmatch(r"<!--.*-->|\s*", line):
+                self.refuse(
+                    number, "between the title and the first '## ' only comments <!-- … --> may stand"
+                )
+        exercises: list[ExerciseText] = []
+        questions: tuple[QuestionText, ...] = ()
+        quiz_line = 0
+        for section in top.below:
+            if quiz_line:
+                self.refuse(section.line, "nothing may follow the quiz")
+            if section.heading == f"{self.number}/quiz":
+                questions, quiz_line = self.quiz(section), section.line
+            else:
+                exercises.append(self.exercise(section))
+        self.different(exercises)
+        return ChapterText(self.path, top.heading, tuple(exercises), questions, quiz_line)
+
+    def sections(self, text: str) -> Section:
+        """The tree of headings, outside of code fences."""
+        open_sections: list[Section] = []
+        top, fence, fence_line = None, "", 0
+        for number, line in enumerate(text.split("\n"), 1):
+            line = line.rstrip()
+            if fence:
+                fence = "" if line == fence else fence
+            elif mark := re.match(r"`{3,}", line):
+                fence, fence_line = mark[0], number
+            elif heading := re.match(r"(#{1,3})(?: +(.+)|$)", line):
+                level = len(heading[1])
+                if not heading[2]:
+                    self.refuse(number, "this heading is empty")
+                if level > len(open_sections) + 1 or (level == 1 and top):
+                    self.refuse(number, "expected one '# title', then '## id: title', and '### ' below those")
+                section = Section(heading[2], number)
+                top = top or section
+                if level > 1:
+                    open_sections[level - 2].below.append(section)
+                open_sections[level - 1 :] = [section]
+                continue
+            if open_sections:
+                open_sections[-1].body.append((number, line))
+            elif line:
+                self.refuse(number, "a file begins with '# ' and the chapter's title")
+        if fence:
+            self.refuse(fence_line, f"this code fence is never closed by {fence}")
+        if top is None:
+            self.refuse(1, "a file begins with '# ' and the chapter's title")
+        return top
+
+    # Exercises
+
+    def exercise(self, section: Section) -> ExerciseText:
+        parts = re.fullmatch(rf"({self.number}/{ID}): +(\S.*)", section.heading)
+        if not parts:
+            self.refuse(
+                section.line, f"expected '## {self.number}/some-id: title' or '## {self.number}/quiz'"
+            )
+        name, difficulty, minutes, body = self.facts(section)
+        found: dict[str, list[Section]] = {part: [] for part in PARTS}
+        order = 0
+        for below in section.below:
+            part = below.heading.partition(":")[0]
+            if part not in PARTS or (part != "Wrong" and below.heading != part):
+                self.refuse(below.line, f"expected one of {', '.join(f'### {name}' for name in PARTS)}")
+            if PARTS.index(part) < order or (part != "Wrong" and found[part]):
+                self.refuse(below.line, f"the parts come once and in the order {', '.join(PARTS)}")
+            order = PARTS.index(part)
+            found[part].append(below)
+        needed = ("Hints", "Wrong") if self.translation else PARTS[:4]
+        for part in needed:
+            if not found[part]:
+                self.refuse(section.line, f"the exercise {parts[1]} has no '### {part}'")
+        stub, solution = (self.program(found[part]) for part in ("Stub", "Solution"))
+        wrong = tuple(self.wrong(below, solution) for below in found["Wrong"])
+        self.different(wrong)
+        return ExerciseText(
+            parts[1], parts[2], section.line, self.statement(section, body), name, difficulty, minutes,
+            stub, solution, self.hints(found["Hints"][0]), wrong,
+            self.prose(found["Passed"][0].body, found["Passed"][0].line) if found["Passed"] else "",
+        )  # fmt: skip
+
+    def facts(self, section: Section) -> tuple[str, int, int, list[Numbered]]:
+        """Name, difficulty and minutes from the first line below the heading, and the lines after it."""
+        body = without_blank_ends(section.body)
+        line, text = body[0] if body else (section.line, "")
+        facts = re.fullmatch(r"`(\w+)` · difficulty (\d+) · (\d+) minutes", text)
+        if self.translation:
+            if facts:
+                self.refuse(line, "name, difficulty and minutes stand in the English file only")
+            return "", 0, 0, body
+        if not facts:
+            self.refuse(line, "expected a line '`name` · difficulty 1 · 10 minutes' below the heading")
+        return facts[1], int(facts[2]), int(facts[3]), body[1:]
+
+    def statement(self, section: Section, body: list[Numbered]) -> str:
+        text = joined_script("\n".join(line for _number, line in without_blank_ends(body)))
+        return text or self.refuse(section.line, "the exercise has no statement")
+
+    def program(self, found: list[Section]) -> Program | None:
+        """The one ```python fence of a stub or a solution."""
+        if not found:
+            return None
+        kind, code, rest = self.fence(found[0])
+        if kind != "python" or rest:
+            self.refuse(found[0].line, f"'### {found[0].heading}' holds one ```python fence and nothing else")
+        return Program(code, found[0].line)
+
+    def hints(self, section: Section) -> tuple[str, ...]:
+        hints = []
+        for n, (line, mark, body) in enumerate(self.items(section, r"(\d+)\. ", "1. a hint"), 1):
+            if mark[1] != str(n):
+                self.refuse(line, f"this is hint {n}, not {mark[1]}")
+            hints.append(self.prose(body, line))
+        return tuple(hints)
+
+    def wrong(self, section: Section, solution: Program | None) -> WrongText:
+        id = re.fullmatch(rf"Wrong: +({ID})", section.heading)
+        if not id:
+            self.refuse(section.line, "expected '### Wrong: some-id' (small letters, digits, hyphens)")
+        kind, code, rest = self.fence(section)
+        if self.translation and kind is not None:
+            self.refuse(section.line, "a wrong answer's code stands in the English file only")
+        if not self.translation and kind not in ("diff", "python"):
+            self.refuse(section.line, "a wrong answer begins with a ```diff or a ```python fence")
+        if kind == "diff" and solution:
+            code = self.patched(solution.text, code, section.line)
+        return WrongText(id[1], self.prose(rest, section.line), code, section.line)
+
+    def patched(self, solution: str, diff: str, line: int) -> str:
+        """The solution with the lines of `diff` that begin with '-' replaced by those with '+'."""
+        lines = diff.splitlines()
+        if any(text and text[0] not in "-+ " for text in lines):
+            self.refuse(line, "every line of a diff begins with '-', '+' or a space")
+        old = [text[1:] for text in lines if text[:1] != "+"]
+        new = [text[1:] for text in lines if text[:1] != "-"]
+        whole = solution.splitlines()
+        places = [n for n in range(len(whole)) if old and whole[n : n + len(old)] == old]
+        if len(places) != 1:
+            self.refuse(
+                line,
+                f"the diff's old lines must stand in the solution exactly once, one after the other, "
+                f"not {len(places)} times: {old}",
+            )
+        whole[places[0] : places[0] + len(old)] = new
+        return "\n".join(whole) + "\n"
+
+    # The quiz
+
+    def quiz(self, section: Section) -> tuple[QuestionText, ...]:
+        for line, _text in without_blank_ends(section.body):
+            self.refuse(line, "below the quiz's heading expected '### some-id: question'")
+        questions = tuple(self.question(below) for below in section.below)
+        if not questions:
+            self.refuse(section.line, "the quiz has no questions")
+        self.different(questions)
+        return questions
+
+    def question(self, section: Section) -> QuestionText:
+        parts = re.fullmatch(rf"({ID}): +(\S.*)", section.heading)
+        if not parts:
+            self.refuse(section.line, "expected '### some-id: question'")
+        choices = []
+        for line, mark, body in self.items(section, r"- \[([ x])\] ", "- [ ] a choice"):
+            blank = next((n for n, (_line, text) in enumerate(body) if not text), len(body))
+            why = without_blank_ends(body[blank:])
+            if not why:
+                self.refuse(line, "expected an explanation below the choice, after a blank line, indented")
+            choices.append(ChoiceText(self.prose(body[:blank], line), self.prose(why, line), mark[1] == "x"))
+        return QuestionText(parts[1], parts[2], tuple(choices), section.line)
+
+    # Pieces
+
+    def items(self, section: Section, mark: str, example: str) -> Iterator[Item]:
+        """The items of the list that is all there is in the section."""
+        item: Item | None = None
+        for line, text in without_blank_ends(section.body):
+            if match := re.match(mark, text):
+                if item:
+                    yield item
+                item, indent = (
+                    (line, match, [(line, text[match.end() :])]),
+                    " " * (2 if text[0] == "-" else 3),
+                )
+            elif item and (not text or text.startswith(indent)):
+                item[2].append((line, text[len(indent) :]))
+            else:
+                self.refuse(line, f"expected '{example}', or a line of it indented as its text is")
+        if not item:
+            self.refuse(section.line, f"expected '{example}'")
+        yield item
+
+    def fence(self, section: Section) -> tuple[str | None, str, list[Numbered]]:
+        """The language and text of the fence that a section begins with (None: none), and what follows it."""
+        body = without_blank_ends(section.body)
+        mark = re.match(r"(`{3,})(.*)", body[0][1]) if body else None
+        if not mark:
+            return None, "", body
+        end = next(n for n, (_line, text) in enumerate(body) if n and text == mark[1])
+        code = "".join(text + "\n" for _line, text in body[1:end])
+        return mark[2].strip(), code, without_blank_ends(body[end + 1 :])
+
+    def prose(self, lines: list[Numbered], line: int) -> str:
+        """Paragraphs, each on one line: a line break within one is a space, or nothing between Chinese."""
+        paragraphs: list[list[str]] = [[]]
+        for number, text in lines:
+            if re.match(r"([-+*>|]|\d+[.)])(\s|$)|#+\s|```|\s", text):
+                self.refuse(number, f"expected running text here, not {text[:20]!r}")
+            if text:
+                paragraphs[-1].append(text)
+            elif paragraphs[-1]:
+                paragraphs.append([])
+        texts = [joined_script("\n".join(paragraph)).replace("\n", " ") for paragraph in paragraphs]
+        whole = "\n\n".join(text for text in texts if text)
+        return whole or self.refuse(line, "expected a text here")
+
+    def different(self, items: Iterable) -> None:
+        """Refuse two exercises, wrong answers or questions with one id."""
+        seen = set()
+        for item in items:
+            if item.id in seen:
+                self.refuse(item.line, f"the id {item.id!r} is taken already")
+            seen.add(item.id)
+
+
+def without_blank_ends(lines: list[Numbered]) -> list[Numbered]:
+    """`lines` without the blank ones at both ends."""
+    filled = [n for n, (_line, text) in enumerate(lines) if text]
+    return lines[filled[0] : filled[-1] + 1] if filled else []
+
+
+def joined_script(text: str) -> str:
+    """`text` without the single line breaks between two Chinese characters, where a space would be a gap."""
+    wide = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
+    return re.sub(rf"(?<={wide})\n(?={wide})", "", text)
