@@ -78,6 +78,13 @@ def test_every_figure_and_widget_has_a_text_where_no_kernel_runs(name):
                 assert output.data.get("text/plain", "").strip(), cell.source[:80]
 
 
+@each_chapter
+def test_no_picture_shows_a_box_for_a_character(name):
+    for cell in notebook(name).cells:
+        for output in cell.get("outputs", []):
+            assert "missing from font" not in output.get("text", ""), "run `python tools/font.py`"
+
+
 # Running
 
 
