@@ -329,8 +329,8 @@ ZH_WRONG = "### Wrong: alpha-missing\n\n缺少 α。\n\n"
         ("写出", "`inner_step` · difficulty 1 · 5 minutes\n\n写出", "`inner_step` ·",
          "stand in the English file only"),
         ("### two: ", "### three: ", "## 97/quiz", "the question 'two' is missing"),
-        ("- [ ] 两者。\n\n  只有一个。\n", "", "### whose-loss", "the choices must be as many as in English"),
-        ("- [x] 查询集的。", "- [ ] 查询集的。", "### whose-loss", "and [x] at the same one"),
+        ("- [ ] 两者。\n\n  只有一个。\n", "", "### whose-loss", "the choices must be those of the"),
+        ("- [x] 查询集的。", "- [ ] 查询集的。", "### whose-loss", ", [x] at the same one"),
     ],
 )  # fmt: skip
 def test_a_translation_with_other_parts_is_refused(folder, old, new, at, said):
@@ -347,20 +347,6 @@ def test_a_quiz_is_in_both_languages_or_in_neither(folder):
     path.write_text(path.read_text("utf-8").split("## 97/quiz")[0], "utf-8")
     with pytest.raises(ContentError, match="97_toy.md:1: a quiz must be in both files or in neither"):
         course.chapters_in("zh")
-
-
-@pytest.mark.parametrize(
-    ("other", "same"),
-    [
-        ("def f(x):  # 注释\n    return 'ja'\n", True),
-        ("def f(x):\n    return 'yes'\n", True),
-        ("def f(y):\n    return 'yes'\n", False),
-        ("def f(x):\n    return yes\n", False),
-        ("def f(x:\n    return 'yes'\n", False),
-    ],
-)
-def test_a_translated_program_may_differ_in_texts_alone(other, same):
-    assert course.same_program("def f(x):\n    return 'yes'  # comment\n", other) is same
 
 
 # The course's own files

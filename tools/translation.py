@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import hashlib
 import io
@@ -15,6 +14,8 @@ from pathlib import Path
 import yaml
 from nbformat.v4 import new_code_cell
 from sources import Chapter, ChapterError, key, read, sections, tags
+
+from metalib.exercises.translation import program
 
 WORDS = "words"  # the tag of the list whose replacements hold in every cell
 
@@ -144,28 +145,6 @@ def literals(source: str) -> list[tuple[int, int]]:
         elif kind in ("STRING", "COMMENT") and depth == 0:
             found.append((start, end))
     return found
-
-
-def program(source: str) -> str | None:
-    """What a program does, whatever its strings and comments say; None where it is no program.
-
-    Of an f-string the values in it, how they are formatted, and how often each occurs; not their order.
-    """
-    try:
-        return ast.dump(_Blank().visit(ast.parse(source)))
-    except SyntaxError:
-        return None
-
-
-class _Blank(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
-        return ast.Constant("") if isinstance(node.value, str) else node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
-        values = [value for value in node.values if isinstance(value, ast.FormattedValue)]
-        for value in values:
-            value.value = self.visit(value.value)  # its format_spec stays as it is
-        return ast.JoinedStr(sorted(values, key=ast.dump))
 
 
 # Which state of the English text is translated

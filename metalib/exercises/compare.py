@@ -17,7 +17,7 @@ def difference(
     Tuples, lists and dicts are compared item by item. A dict's key names its item in the sentence, in the
     learner's language. With `reveal=False` the expected values stay secret (shapes and types do not).
     """
-    options = {"rtol": rtol, "atol": atol, "reveal": reveal}
+    options: dict[str, Any] = {"rtol": rtol, "atol": atol, "reveal": reveal}
     if isinstance(expected, torch.Tensor):
         sentence = _tensors(expected, got, **options)
     elif isinstance(expected, dict):

@@ -1,17 +1,14 @@
 """The course's exercises and quizzes in the learner's language, put together from texts and probes.
 
 Texts come from `content/en/NN_name.md` (see `reader`), translations from `content/<language>/NN_name.md`
-where there is one, probes from the module `probes/chNN.py`. A translation that has not the same parts in the
-same order as the English file is refused.
+where there is one (see `translation`), probes from the module `probes/chNN.py`.
 """
 
-import ast
 import difflib
 import importlib
 import importlib.util
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from metalib.exercises import probes
 from metalib.exercises.exercise import Exercise, Wrong
 from metalib.exercises.quiz import Choice, Question, Quiz
 from metalib.exercises.reader import ChapterText, ContentError, ExerciseText, QuestionText, read, shown
+from metalib.exercises.translation import translated
 from metalib.i18n import SOURCE, _, language
 
 FOLDERS = [Path(__file__).parent / "content"]  # each holds a folder a language
@@ -145,76 +143,3 @@ def _question(text: ChapterText, question: QuestionText) -> Question:
         return Question(question.text, choices)
     except ValueError as error:
         text.refuse(question.line, str(error).removesuffix("."))
-
-
-# Translations
-
-
-def translated(english: ChapterText, other: ChapterText) -> ChapterText:
-    """The English chapter with the words of `other`; refused where `other` has other parts."""
-
-    def same(what: str, expected: Sequence, found: Sequence, line: int) -> None:
-        """The same ids in the same order."""
-        ids, theirs = [item.id for item in expected], [item.id for item in found]
-        if missing := [id for id in ids if id not in theirs]:
-            other.refuse(line, f"{what} {missing[0]!r} is missing; the English file has it")
-        for id, item in zip(theirs, found, strict=True):
-            if id not in ids:
-                other.refuse(item.line, f"{what} {id!r} is not in the English file")
-        for id, item in zip(ids, found, strict=True):
-            if item.id != id:
-                other.refuse(item.line, f"expected {what} {id!r} here, as in the English file")
-
-    same("the exercise", english.exercises, other.exercises, 1)
-    if bool(english.quiz_line) != bool(other.quiz_line):
-        other.refuse(other.quiz_line or 1, "a quiz must be in both files or in neither")
-    same("the question", english.questions, other.questions, other.quiz_line)
-    exercises = []
-    for mine, theirs in zip(english.exercises, other.exercises, strict=True):
-        same("the wrong answer", mine.wrong, theirs.wrong, theirs.line)
-        if len(mine.hints) != len(theirs.hints):
-            other.refuse(
-                theirs.line, f"{mine.id} has {len(theirs.hints)} hints here, {len(mine.hints)} in English"
-            )
-        if bool(mine.passed) != bool(theirs.passed):
-            other.refuse(theirs.line, f"'### Passed' of {mine.id} must be in both files or in neither")
-        programs = {}
-        for part in ("stub", "solution"):
-            ours, words = getattr(mine, part), getattr(theirs, part)
-            if words and not same_program(ours.text, words.text):
-                other.refuse(words.line, f"the {part} differs from the English one in more than its texts")
-            programs[part] = words or ours
-        messages = [
-            replace(wrong, message=translation.message)
-            for wrong, translation in zip(mine.wrong, theirs.wrong, strict=True)
-        ]
-        exercises.append(
-            replace(
-                theirs,
-                name=mine.name,
-                difficulty=mine.difficulty,
-                minutes=mine.minutes,
-                wrong=tuple(messages),
-                **programs,
-            )
-        )
-    for mine, theirs in zip(english.questions, other.questions, strict=True):
-        if [choice.correct for choice in mine.choices] != [choice.correct for choice in theirs.choices]:
-            other.refuse(theirs.line, "the choices must be as many as in English, and [x] at the same one")
-    return replace(other, exercises=tuple(exercises))
-
-
-def same_program(one: str, other: str) -> bool:
-    """Whether two programs differ in nothing but comments and the text of strings."""
-
-    def blanked(source: str) -> str:
-        tree = ast.parse(source)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                node.value = ""
-        return ast.dump(tree)
-
-    try:
-        return blanked(one) == blanked(other)
-    except SyntaxError:
-        return False

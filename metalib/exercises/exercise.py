@@ -210,7 +210,9 @@ class Exercise:
             return _("The check could not use `{name}`: `{reason}`").format(
                 name=self.name, reason=got.reason.replace("`", "'")
             )
-        sentence = difference(expected.value, got.value, rtol=self.rtol, atol=self.atol, reveal=is_function)
+        sentence = (
+            difference(expected.value, got.value, rtol=self.rtol, atol=self.atol, reveal=is_function) or ""
+        )
         hint = " " + _("Is a `return` missing?") if is_function and sentence.endswith(" None.") else ""
         return f"`{self.name}`: {sentence}{hint}"
 

@@ -25,8 +25,8 @@ class QuizView(anywidget.AnyWidget):
     # labels are one line of fixed height.
     _esm = (_HERE / "quiz.js").read_text(encoding="utf-8")
     _css = (_HERE / "quiz.css").read_text(encoding="utf-8")
-    questions = traitlets.List().tag(sync=True)
-    right = traitlets.List().tag(sync=True)
+    questions: traitlets.List = traitlets.List().tag(sync=True)
+    right: traitlets.List = traitlets.List().tag(sync=True)
     score_text = traitlets.Unicode().tag(sync=True)
     chosen = traitlets.Dict().tag(sync=True)
 

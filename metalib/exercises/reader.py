@@ -38,7 +38,7 @@ class ContentError(ValueError):
 
 @dataclass(frozen=True)
 class Program:
-    """A stub or a solution."""
+    """A stub or a solution; empty where a translation has none of its own."""
 
     text: str
     line: int
@@ -84,8 +84,8 @@ class ExerciseText:
     name: str
     difficulty: int
     minutes: int
-    stub: Program | None
-    solution: Program | None
+    stub: Program
+    solution: Program
     hints: tuple[str, ...]
     wrong: tuple[WrongText, ...]
     passed: str
@@ -212,7 +212,7 @@ class Reader:
         for part in needed:
             if not found[part]:
                 self.refuse(section.line, f"the exercise {parts[1]} has no '### {part}'")
-        stub, solution = (self.program(found[part]) for part in ("Stub", "Solution"))
+        stub, solution = (self.program(section, found[part]) for part in ("Stub", "Solution"))
         wrong = tuple(self.wrong(below, solution) for below in found["Wrong"])
         self.different(wrong)
         return ExerciseText(
@@ -238,10 +238,10 @@ class Reader:
         text = joined_script("\n".join(line for _number, line in without_blank_ends(body)))
         return text or self.refuse(section.line, "the exercise has no statement")
 
-    def program(self, found: list[Section]) -> Program | None:
+    def program(self, section: Section, found: list[Section]) -> Program:
         """The one ```python fence of a stub or a solution."""
         if not found:
-            return None
+            return Program("", section.line)
         kind, code, rest = self.fence(found[0])
         if kind != "python" or rest:
             self.refuse(found[0].line, f"'### {found[0].heading}' holds one ```python fence and nothing else")
@@ -255,7 +255,7 @@ class Reader:
             hints.append(self.prose(body, line))
         return tuple(hints)
 
-    def wrong(self, section: Section, solution: Program | None) -> WrongText:
+    def wrong(self, section: Section, solution: Program) -> WrongText:
         id = re.fullmatch(rf"Wrong: +({ID})", section.heading)
         if not id:
             self.refuse(section.line, "expected '### Wrong: some-id' (small letters, digits, hyphens)")
@@ -264,7 +264,7 @@ class Reader:
             self.refuse(section.line, "a wrong answer's code stands in the English file only")
         if not self.translation and kind not in ("diff", "python"):
             self.refuse(section.line, "a wrong answer begins with a ```diff or a ```python fence")
-        if kind == "diff" and solution:
+        if kind == "diff":
             code = self.patched(solution.text, code, section.line)
         return WrongText(id[1], self.prose(rest, section.line), code, section.line)
 

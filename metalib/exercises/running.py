@@ -70,11 +70,11 @@ def has_ellipsis(value: Any) -> bool:
 
 def same_code(a: Any, b: Any) -> bool:
     """Whether two functions were compiled from the same code (comments and blank lines aside)."""
-    codes = [getattr(function, "__code__", None) for function in (a, b)]
-    return None not in codes and _essence(codes[0]) == _essence(codes[1])
+    one, other = (getattr(function, "__code__", None) for function in (a, b))
+    return None not in (one, other) and _essence(one) == _essence(other)
 
 
-def _essence(code: CodeType) -> tuple:
+def _essence(code: Any) -> tuple:
     constants = tuple(_essence(c) if isinstance(c, CodeType) else (type(c), c) for c in code.co_consts)
     return code.co_code, code.co_names, code.co_varnames, constants
 

@@ -1,7 +1,7 @@
 """What an exercise's author must have got right, proven by running it: called by the tests."""
 
 import inspect
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -14,7 +14,7 @@ FEWEST_WRONG_ANSWERS = 3
 def validate(exercise: Exercise) -> None:
     """Run solution, stub and wrong answers. Raises ValueError at the first authoring mistake."""
 
-    def refuse(reason: str):
+    def refuse(reason: str) -> NoReturn:
         raise ValueError(f"Exercise {exercise.id!r}: {reason}.")
 
     solution = exercise.build(exercise.solution_text)

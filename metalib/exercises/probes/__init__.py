@@ -43,11 +43,9 @@ def probe(
 ) -> Callable[[Callable], Callable]:
     """A decorator: the function below is the probe of the exercise `id`, and perhaps of others."""
 
-    def bind(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        function.probes = {
-            id: Probe(function, dict(context or {}), rtol, atol),
-            **getattr(function, "probes", {}),
-        }
+    def bind(function: Any) -> Any:
+        earlier = getattr(function, "probes", {})
+        function.probes = {**earlier, id: Probe(function, dict(context or {}), rtol, atol)}
         return function
 
     return bind

@@ -1,6 +1,7 @@
 """Probes of chapter 2."""
 
 import math
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ def probe_draw_episode(draw_episode):
     """What is true of forty episodes, whatever numbers were drawn: "drawing" d of class c is 100 c + d."""
     images = 100 * torch.arange(6).unsqueeze(1) + torch.arange(8)
     generator = torch.Generator().manual_seed(0)
-    facts = {
+    facts: dict[str, Any] = {
         N_("the shapes"): None,
         N_("different classes in an episode"): set(),
         N_("drawings in both support and query"): set(),

@@ -1,6 +1,7 @@
 """Probes of chapter 7."""
 
 import math
+from typing import Any
 
 import torch
 
@@ -50,7 +51,7 @@ def probe_alphabet_episode(draw):
     """What is true of many episodes, whatever was drawn. Five alphabets; one has too few characters."""
     alphabets = ("A",) * 4 + ("B",) * 2 + ("C",) * 12 + ("D",) * 3 + ("A",) * 1
     generator = torch.Generator().manual_seed(0)
-    facts = {
+    facts: dict[str, Any] = {
         N_("shapes"): set(),
         N_("different classes in an episode"): set(),
         N_("alphabets in an episode"): set(),
