@@ -10,7 +10,7 @@ from metalib.models import conv4
 
 @pytest.fixture(autouse=True)
 def no_collection(monkeypatch):
-    """Between turns garbage is collected; among all that other tests have imported that takes half a second."""
+    """Between turns garbage is collected; with all that other tests have imported it takes half a second."""
     monkeypatch.setattr(timing.gc, "collect", lambda: None)
 
 
