@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -350,6 +351,17 @@ def test_code_that_has_changed_makes_its_section_stale(course, capsys):
     capsys.readouterr()
     assert chapters.main(["--stale"], root=course) == 1
     assert capsys.readouterr().out == "zh/00_toy: 'One: words' has changed\n"
+
+
+def test_an_exercise_that_says_something_else_is_stale(course, capsys, monkeypatch):
+    chapters.main(["--translated", "zh/00"], root=course)
+    toy = exercises.chapters()["00"]
+    hints = ("Another.", *toy.exercises[0].hints[1:])
+    changed = replace(toy, exercises=(replace(toy.exercises[0], hints=hints),))
+    monkeypatch.setattr(exercises.course, "chapters_in", lambda code: {"00": changed})
+    capsys.readouterr()
+    assert chapters.main(["--stale"], root=course) == 1
+    assert capsys.readouterr().out == "zh/00_toy: '00/warm-up' has changed\n"
 
 
 def test_only_a_translation_can_be_marked(course, capsys):

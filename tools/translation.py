@@ -15,6 +15,7 @@ import yaml
 from nbformat.v4 import new_code_cell
 from sources import Chapter, ChapterError, key, read, sections, tags
 
+from metalib.exercises import course
 from metalib.exercises.translation import program
 
 WORDS = "words"  # the tag of the list whose replacements hold in every cell
@@ -151,9 +152,14 @@ def literals(source: str) -> list[tuple[int, int]]:
 
 
 def digests(english: Chapter) -> dict[str, str]:
-    """A short digest of every section, by heading; line breaks and indentation do not count."""
+    """A short digest of every section, by heading, and of every exercise and quiz, by id.
+
+    Line breaks and indentation do not count.
+    """
     texts = {"(header)": " ".join([english.header["title"], *english.header["goals"]])}
     texts |= {section.heading or "(beginning)": section.text for section in sections(english.cells)}
+    known = course.chapters_in("en").get(english.number)
+    texts |= {item.id: item.words for item in (known.items if known else ())}
     return {
         heading: hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:8]
         for heading, text in texts.items()

@@ -149,6 +149,12 @@ class Exercise:
         heading = _("### Exercise: {title}").format(title=self.title)
         return f"{heading}\n\n*{effort}*\n\n{self.statement.strip()}"
 
+    @property
+    def words(self) -> str:
+        """All that a translator translates, in one piece."""
+        said = (self.title, self.statement, self.stub, *self.hints, self.passed)
+        return "\n".join([*said, *(wrong.message for wrong in self.wrong)])
+
     # How an answer is judged
 
     def judge(self, answer: Any) -> Outcome:

@@ -68,6 +68,13 @@ class Quiz:
             raise ValueError(f"The quiz {id!r} has no questions.")
         self.id, self.questions = id, tuple(questions)
 
+    @property
+    def words(self) -> str:
+        """All that a translator translates, in one piece."""
+        choices = (choice for question in self.questions for choice in question.choices)
+        said = (text for choice in choices for text in (choice.text, choice.why))
+        return "\n".join([*(question.text for question in self.questions), *said])
+
     def answered_right(self) -> list[int]:
         """The indices of the questions answered right so far, as the progress file knows."""
         right = progress.entry(self.id).get("right")
