@@ -15,8 +15,7 @@ from metalib.i18n import _
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for a failure said in one sentence, 130 when
-    interrupted."""
+    """Run one command; returns the exit status: 0, 1 for a failure said in a sentence, 130 if interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m metalib", description=_("The helper package of the course Learning to Learn.")
     )

@@ -27,8 +27,7 @@ class History:
         self.validation.append((iteration, score.mean, score.half_width))
 
     def summary(self) -> str:
-        """One short line on where training stands: the mean of the last 50 meta-losses, and the last
-        validation score."""
+        """One line on where training stands: the mean of the last 50 losses, the last validation score."""
         recent = self.loss[-50:]
         line = _("loss {loss:.3f}").format(loss=sum(recent) / max(len(recent), 1))
         if self.validation:
@@ -44,7 +43,7 @@ class History:
         )
 
     def plot(self) -> Figure:
-        """Draw the smoothed meta-loss and, where there was validation, its scores with their intervals."""
+        """Plot the smoothed meta-loss and, where there was validation, its scores with their intervals."""
         from metalib import look
 
         figure = look.figure(8, 3.6)
@@ -70,8 +69,7 @@ class History:
 
 
 def smooth(values: list[float], window: int | None = None) -> list[float]:
-    """Exponential moving average without the bias of its start; the window defaults to a twentieth of the
-    values."""
+    """Exponential moving average without the bias of its start; by default over a twentieth of the values."""
     decay = 1 - 1 / max(window or len(values) // 20, 1)
     average, weight, smoothed = 0.0, 0.0, []
     for value in values:

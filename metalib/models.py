@@ -35,12 +35,13 @@ def conv4(
     size: int = 28,
     generator: torch.Generator | None = None,
 ) -> nn.Sequential:
-    """Four blocks of 3 × 3 convolution, normalisation and ReLU: ``(N, in_channels, size, size)`` to ``(N,
-    D)`` or ``(N, ways)``.
+    """Four blocks of 3 × 3 convolution, normalisation and ReLU.
+
+    It takes ``(N, in_channels, size, size)`` to the embeddings ``(N, D)``, or to ``(N, ways)``.
 
     The network of Vinyals et al. 2016 and Snell et al. 2017 (``downsample="pool"``), or with strides (Finn et
-    al. 2017, appendix A.1). With 28 × 28 pixels the embedding has ``D = channels``  (pool) or ``4 ·
-    channels`` (stride) numbers.
+    al. 2017, appendix A.1). With 28 × 28 pixels the embedding has ``D = channels`` (pool) or
+    ``4 · channels`` (stride) numbers.
 
     Args:
         norm: ``"batch"`` keeps running statistics (ProtoNet, the plain classifier); ``"batch-statistics"``
@@ -88,8 +89,7 @@ def conv4(
 
 
 def initialise(model: Model, generator: torch.Generator | None = None) -> Model:
-    """Draw the linear and convolutional layers of a model anew from ``generator`` (``None``: seed 0); returns
-    the model.
+    """Draw a model's linear and convolutional layers anew from ``generator`` (``None``: seed 0); returns it.
 
     PyTorch's own rule, weights and biases even in ±1/√fan_in, but not from the global random numbers: a model
     is the same whatever ran before it.

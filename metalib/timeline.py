@@ -1,4 +1,4 @@
-"""A drawn timeline: a scale of years, and one line of text for each work."""
+"""A timeline as a figure: a scale of years, and one line of text for each work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Entry:
     kind: str
 
 
-HISTORY = (
+WORKS = (
     Entry(1987, "Schmidhuber", N_("programs that improve how they learn"), "idea"),
     Entry(
         1991, "Bengio, Bengio & Cloutier", N_("a learning rule for synapses, itself learned"), "optimisation"
@@ -48,7 +48,7 @@ HISTORY = (
 )
 
 
-def draw_timeline(entries: tuple[Entry, ...] = HISTORY) -> look.CourseFigure:
+def plot_timeline(entries: tuple[Entry, ...] = WORKS) -> look.CourseFigure:
     """The entries, in the order of their years, on a scale of years; the text alternative names them all.
 
     Raises:

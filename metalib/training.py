@@ -1,5 +1,4 @@
-"""Meta-training: one loop for every learner, which can be stopped and taken up again without losing a
-step."""
+"""Meta-training: one loop for every learner, that can be stopped and taken up without losing a step."""
 
 from __future__ import annotations
 
@@ -200,8 +199,7 @@ def run(
     checkpoint_every: int = 500,
     progress: bool = True,
 ) -> History:
-    """Drive a :class:`Training` to ``iterations`` meta-iterations in all; :func:`fit` describes the
-    arguments."""
+    """Drive a :class:`Training` to ``iterations`` meta-iterations in all; for the rest see :func:`fit`."""
     check_positive(iterations=iterations, checkpoint_every=checkpoint_every)
     if checkpoint is not None and Path(checkpoint).exists():
         training.load(checkpoint)
@@ -232,8 +230,7 @@ def run(
 
 @contextmanager
 def _interrupt_flag() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a flag, so that no iteration is cut in half; a second one interrupts as
-    usual."""
+    """Turn the first Ctrl-C into a flag, so that no iteration is cut in half; a second one interrupts."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag  # only the main thread receives signals

@@ -11,7 +11,7 @@ from chapter_code import definitions, solution
 
 import metalib
 from metalib import curves
-from metalib.timeline import HISTORY
+from metalib.timeline import WORKS
 
 TEXT = (Path(__file__).resolve().parent.parent / "chapters" / "source" / "01_background.md").read_text(
     "utf-8"
@@ -91,7 +91,7 @@ def test_some_waves_are_few_waves_with_ever_new_points(chapter):
 
 def test_every_entry_of_the_timeline_has_its_reference():
     references = TEXT[TEXT.index("## Further reading") :]
-    for entry in HISTORY:
+    for entry in WORKS:
         first_author = re.split(r",| et al\.| & ", entry.authors)[0]
         line = [line for line in references.splitlines() if first_author in line and str(entry.year) in line]
         assert line, entry

@@ -62,7 +62,7 @@ def test_a_drawing_has_the_size_and_the_place_of_omniglots(strokes):
     assert max(np.ptp(x), np.ptp(y)) + 1 == pytest.approx(69, abs=1)
     assert (x.min() + x.max() + 1) / 2 - 52.5 == pytest.approx(-1, abs=1)
     assert (y.min() + y.max() + 1) / 2 - 52.5 == pytest.approx(-1.5, abs=1)
-    assert (made == drawings.small(canvas)).all()
+    assert (made == drawings.shrunk(canvas)).all()
 
 
 def test_a_line_is_five_pixels_wide_and_a_dot_is_round():
@@ -77,8 +77,8 @@ def test_the_way_to_28_pixels_is_omniglots_own():
     canvas = drawings.inked(drawings._travelled(drawings.checked(SHAPES["A"])))
     file = io.BytesIO()
     Image.fromarray(~canvas).save(file, "png")  # 1 bit, black on white, as Omniglot's files are
-    module = __import__("metalib.data.omniglot", fromlist=["small"])
-    assert (module.small(file.getvalue()) == from_strokes(SHAPES["A"])).all()
+    module = __import__("metalib.data.omniglot", fromlist=["read_drawing"])
+    assert (module.read_drawing(file.getvalue()) == from_strokes(SHAPES["A"])).all()
 
 
 @shapes

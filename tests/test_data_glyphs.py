@@ -21,7 +21,7 @@ assert SHA256 == module.SHA256, "whoever changes the recipe changes both, and ra
 @pytest.fixture(scope="module")
 def drawn():
     """All glyphs, drawn now, and put into the tests' cache for whoever needs them later."""
-    images = module.draw_all()
+    images = module.paint_all()
     path = cache_dir() / f"glyphs-{module.RECIPE}.safetensors"
     if not path.exists():
         store.save_images(images, path)
@@ -143,9 +143,9 @@ def test_wrong_choices(arguments, words):
 
 
 def test_the_second_load_is_quick_and_draws_nothing(drawn, empty_cache, monkeypatch):
-    monkeypatch.setattr(module, "draw_all", lambda: drawn)
+    monkeypatch.setattr(module, "paint_all", lambda: drawn)
     glyphs_function()
-    monkeypatch.setattr(module, "draw_all", lambda: pytest.fail("drawn again"))
+    monkeypatch.setattr(module, "paint_all", lambda: pytest.fail("drawn again"))
     start = time.perf_counter()
     again = glyphs_function()
     # It takes 0.05 s; the bound only catches a load that draws or decodes something.
@@ -154,7 +154,7 @@ def test_the_second_load_is_quick_and_draws_nothing(drawn, empty_cache, monkeypa
 
 
 def test_a_damaged_cache_is_drawn_again(drawn, empty_cache, monkeypatch):
-    monkeypatch.setattr(module, "draw_all", lambda: drawn)
+    monkeypatch.setattr(module, "paint_all", lambda: drawn)
     glyphs_function()
     (path,) = empty_cache.iterdir()
     content = path.read_bytes()
@@ -181,7 +181,7 @@ def test_an_interrupt_while_writing_leaves_nothing(drawn, empty_cache, monkeypat
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "draw_all", lambda: drawn)
+    monkeypatch.setattr(module, "paint_all", lambda: drawn)
     monkeypatch.setattr("os.replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         glyphs_function()
@@ -189,14 +189,14 @@ def test_an_interrupt_while_writing_leaves_nothing(drawn, empty_cache, monkeypat
 
 
 def test_other_fonts_are_noticed(drawn, empty_cache, monkeypatch):
-    monkeypatch.setattr(module, "draw_all", lambda: drawn.subset(range(50)))
+    monkeypatch.setattr(module, "paint_all", lambda: drawn.subset(range(50)))
     with pytest.warns(UserWarning, match="are not those that the course was made with"):
         glyphs_function()
 
 
 def test_a_cache_that_cannot_be_written(drawn, empty_cache, monkeypatch):
     empty_cache.write_bytes(b"a file in the place of the folder")
-    monkeypatch.setattr(module, "draw_all", lambda: drawn)
+    monkeypatch.setattr(module, "paint_all", lambda: drawn)
     with pytest.raises(CacheError, match="METALIB_CACHE") as caught:
         glyphs_function()
     assert str(empty_cache) in str(caught.value)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from metalib.data import omniglot, store
 from metalib.data.download import DownloadError
-from metalib.data.omniglot import ArchiveError, Part, read_part, small
+from metalib.data.omniglot import ArchiveError, Part, read_drawing, read_part
 from metalib.data.splits import SPLITS
 from metalib.paths import CacheError
 
@@ -93,7 +93,7 @@ def test_names_alphabets_and_order(zips):
     )
     assert images.alphabets[6:] == ("Angelic", "Angelic", "ULOG", "ULOG")
     path = "images_background/Malay_(Jawi_-_Arabic)/character02/0102_07.png"
-    assert (images.images[3, 6, 0].numpy() == small(MADE[0][1][path])).all()
+    assert (images.images[3, 6, 0].numpy() == read_drawing(MADE[0][1][path])).all()
 
 
 def test_packed_again_or_unpacked_is_the_same(zips, mini, monkeypatch):
@@ -124,7 +124,7 @@ def test_ink_is_bright_and_the_filter_is_lanczos():
     pixels[30:60, 45:60] = False
     file = io.BytesIO()
     Image.fromarray(pixels).convert("1").save(file, "png")
-    picture = small(file.getvalue())
+    picture = read_drawing(file.getvalue())
     assert picture.shape == (28, 28) and picture.dtype == np.uint8
     assert picture[12, 14] == 255 and picture[0, 0] == 0
     grey = Image.fromarray(np.where(pixels, 255, 0).astype(np.uint8))
@@ -267,9 +267,9 @@ def test_an_interrupt_while_building_leaves_nothing(zips, mini, monkeypatch):
     def interrupted(content):
         if next(count) == 150:
             raise KeyboardInterrupt
-        return small(content)
+        return read_drawing(content)
 
-    monkeypatch.setattr(module, "small", interrupted)
+    monkeypatch.setattr(module, "read_drawing", interrupted)
     with pytest.raises(KeyboardInterrupt):
         omniglot("all")
     assert cached(mini) == []

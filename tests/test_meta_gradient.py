@@ -164,11 +164,10 @@ class Point(nn.Module):
 
 @pytest.mark.parametrize("steps", [1, 4])
 def test_closed_form_on_a_quadratic(steps):
-    # L(θ) = mean (xθ − y)² = h/2 (θ − c)² + const in each coordinate, with h = 2·mean x² and c the least-
-    # squares solution.
-    # One step: θ′ − c = (1 − αh)(θ − c); so θ′ = c + (1 − αh)^k (θ − c), and by the chain rule the meta-
-    # gradient is
-    # (1 − αh)^k · h_q (θ′ − c_q) with h_q, c_q of the query set. First order leaves the factor out.
+    # L(θ) = mean (xθ − y)² = h/2 (θ − c)² + const in each coordinate, with h = 2·mean x² and c the solution
+    # of least squares. One step: θ′ − c = (1 − αh)(θ − c); so θ′ = c + (1 − αh)^k (θ − c), and by the chain
+    # rule the meta-gradient is (1 − αh)^k · h_q (θ′ − c_q) with h_q, c_q of the query set. First order leaves
+    # the factor out.
     g, alpha, theta = generator(3), 0.15, [0.8, -1.2]
     batch = TaskBatch(*(torch.rand(3, 6, 2, generator=g, dtype=torch.float64) + 0.2 for _ in range(4)))
 

@@ -3,17 +3,17 @@
 import pytest
 from readable import check_texts
 
-from metalib.timeline import HISTORY, Entry, draw_timeline
+from metalib.timeline import WORKS, Entry, plot_timeline
 
 
 def test_the_timeline_is_readable_and_tells_everything_in_words():
-    figure = draw_timeline()
+    figure = plot_timeline()
     figure.canvas.draw()
     check_texts(figure, figure.bbox.width)
-    for entry in HISTORY:
+    for entry in WORKS:
         assert f"{entry.year} {entry.authors}: {entry.what}" in figure.alt
 
 
 def test_the_timeline_wants_its_years_in_order():
     with pytest.raises(ValueError, match="order of their years"):
-        draw_timeline((Entry(2017, "b", "", "idea"), Entry(2016, "a", "", "idea")))
+        plot_timeline((Entry(2017, "b", "", "idea"), Entry(2016, "a", "", "idea")))

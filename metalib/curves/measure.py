@@ -73,7 +73,7 @@ def measure(name: str, settings: Callable[[str, int], Setting] | None = None) ->
     return found
 
 
-def digest(name: str) -> str:
+def weights_digest(name: str) -> str:
     """The first figures of the SHA-256 of a shipped weight file."""
     return hashlib.sha256((weights.FOLDER / f"{name}.safetensors").read_bytes()).hexdigest()[:16]
 
@@ -99,7 +99,7 @@ def write(names: Sequence[str] = (), output: Path = FILE) -> Path:
         content = {
             "command": "python -m metalib curves",
             "versions": {"torch": torch.__version__.split("+")[0], "python": platform.python_version()},
-            "weights": {name: digest(name) for name in SHIPPED if name in weights.names()},
+            "weights": {name: weights_digest(name) for name in SHIPPED if name in weights.names()},
             "validation_seed": VALIDATION_SEED,
             "test_seed": TEST_SEED,
             "curves": measured,

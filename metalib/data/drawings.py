@@ -51,7 +51,7 @@ def from_strokes(strokes: Sequence[Stroke]) -> np.ndarray:
     Raises:
         ValueError: no stroke at all, or a stroke that is not a list of pairs of finite numbers.
     """
-    return small(inked(_travelled(checked(strokes))))
+    return shrunk(inked(_travelled(checked(strokes))))
 
 
 def checked(strokes: Sequence[Stroke]) -> list[np.ndarray]:
@@ -87,8 +87,8 @@ def inked(points: np.ndarray) -> np.ndarray:
     return canvas
 
 
-def small(ink: np.ndarray) -> np.ndarray:
-    """The canvas, bool (105, 105), as uint8 (28, 28), on the same way as `metalib.data.omniglot.small`."""
+def shrunk(ink: np.ndarray) -> np.ndarray:
+    """The canvas, bool (105, 105), as uint8 (28, 28), as `metalib.data.omniglot.read_drawing` makes it."""
     paper = Image.fromarray(np.where(ink, 0, 255).astype(np.uint8))
     return 255 - np.asarray(paper.resize((SIZE, SIZE), Image.Resampling.LANCZOS))
 

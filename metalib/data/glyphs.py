@@ -60,7 +60,7 @@ def glyphs(split: str = "all", by: str = "character") -> ImageSet:
     path = cache_dir() / f"glyphs-{RECIPE}.safetensors"
     images = store.load_images(path, source="glyphs")
     if images is None:
-        images = draw_all()
+        images = paint_all()
         if store.digest(images) != SHA256:
             warnings.warn(
                 _(
@@ -79,7 +79,7 @@ def glyphs(split: str = "all", by: str = "character") -> ImageSet:
     return chosen(images, split, by_permutation(sizes, split, SEED), by)
 
 
-def draw_all() -> ImageSet:
+def paint_all() -> ImageSet:
     """Draw every class; pure computing, no cache."""
     outlines = read_outlines(script_of)
     kept = distinct(outlines)
@@ -89,7 +89,7 @@ def draw_all() -> ImageSet:
         faces_of[outlines.characters[g]].append(g)
     # Drawing j of a class takes its face j, and begins again after the last.
     drawn = np.array([[faces_of[c][j % len(faces_of[c])] for j in range(DRAWINGS)] for c in characters])
-    pictures = draw(outlines, drawn.reshape(-1), np.random.RandomState(SEED))
+    pictures = paint(outlines, drawn.reshape(-1), np.random.RandomState(SEED))
     return ImageSet(
         torch.from_numpy(pictures.reshape(len(characters), DRAWINGS, 1, SIZE, SIZE)),
         tuple(unicodedata.name(c) for c in characters),
@@ -99,7 +99,7 @@ def draw_all() -> ImageSet:
     )
 
 
-def draw(
+def paint(
     outlines: Outlines, glyphs: np.ndarray, random: np.random.RandomState, batch: int = 2000
 ) -> np.ndarray:
     """Randomly distorted pictures of the given glyphs: uint8 (len(glyphs), 28, 28)."""

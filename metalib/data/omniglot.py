@@ -212,7 +212,7 @@ def _check_sizes(sizes, part: Part) -> None:
 def build(parts: list[dict[str, bytes]]) -> ImageSet:
     """All characters of the parts, one part after the other, in the order of their paths."""
     paths = [path for part in parts for path in part]
-    pictures = np.stack([small(part[path]) for part in parts for path in part])
+    pictures = np.stack([read_drawing(part[path]) for part in parts for path in part])
     names = [path.split("/", 1)[1].rsplit("/", 1)[0] for path in paths][::DRAWINGS]
     return ImageSet(
         torch.from_numpy(pictures.reshape(-1, DRAWINGS, 1, SIZE, SIZE)),
@@ -223,7 +223,7 @@ def build(parts: list[dict[str, bytes]]) -> ImageSet:
     )
 
 
-def small(png: bytes) -> np.ndarray:
+def read_drawing(png: bytes) -> np.ndarray:
     """One drawing as uint8 (28, 28), ink = 255."""
     with Image.open(io.BytesIO(png)) as picture:
         grey = picture.convert("L").resize((SIZE, SIZE), Image.Resampling.LANCZOS)

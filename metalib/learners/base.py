@@ -21,13 +21,11 @@ class Learner(nn.Module, ABC):
 
     @abstractmethod
     def adapt(self, support_x: Tensor, support_y: Tensor) -> Any:
-        """Learn T tasks at once from their support sets, ``(T, S, ...)`` each; returns what ``predict``
-        needs."""
+        """Learn T tasks at once from their support sets, ``(T, S, ...)``; returns what ``predict`` needs."""
 
     @abstractmethod
     def predict(self, adapted: Any, query_x: Tensor) -> Tensor:
-        """Predictions ``(T, Q, ...)`` for ``query_x`` ``(T, Q, ...)``: values in regression, logits ``(T, Q,
-        ways)`` else."""
+        """Predictions for ``query_x`` ``(T, Q, ...)``: values ``(T, Q, ...)`` or logits ``(T, Q, ways)``."""
 
     def loss(self, batch: TaskBatch) -> Tensor:
         """The scalar whose gradient trains the meta-parameters: here the mean query loss after adaptation."""

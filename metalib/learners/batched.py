@@ -51,8 +51,7 @@ def forward(model: nn.Module, fast: Mapping[str, Tensor], x: Tensor, prefix: str
     if isinstance(model, _ELEMENTWISE):
         return model(x)
     own = _own(fast, prefix)
-    # vmap can run any layer, this one too; but its bookkeeping costs more than the small matrix product
-    # itself.
+    # vmap can run any layer, this one too; but its bookkeeping costs more than the small matrix product.
     if type(model) is nn.Linear and own.keys() == {"weight", "bias"}:
         return torch.baddbmm(own["bias"].unsqueeze(1), x, own["weight"].mT)
     return _vmapped(model, own, x)
@@ -107,8 +106,8 @@ def _vmapped(model: nn.Module, own: dict[str, Tensor], x: Tensor) -> Tensor:
         raise RuntimeError(
             _(
                 "{model} cannot be run for a batch of tasks at once. Write its forward without .item(), "
-                "without `if` on the value of a "
-                "tensor, and without changing a buffer in place. PyTorch says: {reason}"
+                "without `if` on the value of a tensor, and without changing a buffer in place. PyTorch says"
+                ": {reason}"
             ).format(model=type(model).__name__, reason=str(error).splitlines()[0])
         ) from error
 
@@ -126,8 +125,8 @@ def check_batchable(model: nn.Module) -> None:
         raise ValueError(
             _(
                 "The model's batch normalisation tracks running statistics, which the tasks of a batch "
-                "would overwrite for each other. "
-                "Make it with track_running_stats=False, or use group normalisation."
+                "would overwrite for each other. Make it with track_running_stats=False, or use group "
+                "normalisation."
             )
         )
     if not any(True for _p in model.parameters()):

@@ -178,8 +178,7 @@ class MAML(GradientLearner):
         first_order: treat the inner gradient as a constant: first-order MAML. The meta-gradient is then
             ∇L(θ′; query).
         learn_alpha: make α a meta-parameter, one number for each entry of each adapted parameter, starting
-            from ``alpha``:
-            Meta-SGD (Li et al. 2017).
+            from ``alpha``: Meta-SGD (Li et al. 2017).
         compile: compile the meta-loss with ``torch.compile``: a first call of half a minute, then several
             times the speed. Where there is no C++ compiler a warning says so and it runs uncompiled.
     """
@@ -236,9 +235,8 @@ class Reptile(GradientLearner):
     """Reptile: move θ towards where plain training on each task ends (Nichol et al. 2018, algorithm 2).
 
     There is no split in training: the inner loop runs on support and query together, and ``loss`` has the
-        gradient
-    θ − mean(θ′), so that an outer SGD step of size ε is the paper's θ ← θ + ε·mean(θ′ − θ). The *value* of
-    ``loss`` is the mean loss at θ′ on that same data, so that a training curve means something.
+    gradient θ − mean(θ′), so that an outer SGD step of size ε is the paper's θ ← θ + ε·mean(θ′ − θ). The
+    *value* of ``loss`` is the mean loss at θ′ on that same data, so that a training curve means something.
     """
 
     def loss(self, batch: TaskBatch) -> Tensor:

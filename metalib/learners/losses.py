@@ -24,8 +24,7 @@ def task_losses(prediction: Tensor, target: Tensor, loss_fn: LossFn | None = Non
 
     Returns:
         ``(T,)``: for each task the mean over its examples (and over the components of a vector target). A
-            *mean*, not a sum:
-        the unit of every α in this course.
+            *mean*, not a sum: the unit of every α in this course.
 
     Raises:
         ValueError: the prediction does not fit the target.

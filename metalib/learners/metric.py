@@ -21,7 +21,7 @@ def squared_euclidean(queries: Tensor, prototypes: Tensor) -> Tensor:
     """‖q − p‖² for each pair: ``(T, Q, D)`` and ``(T, ways, D)`` give ``(T, Q, ways)``.
 
     Computed from the differences, not from the expanded square: that cancels badly in float32 where
-        embeddings are large.
+    embeddings are large.
     """
     return (queries.unsqueeze(2) - prototypes.unsqueeze(1)).square().sum(dim=-1)
 
@@ -52,11 +52,10 @@ DISTANCE_LABELS: dict[str, str] = {
 
 
 class ProtoNet(Learner):
-    """Prototypical networks: the class of a query is that of the nearest prototype (Snell et al. 2017,
-    section 2).
+    """Prototypical networks: the class of the nearest prototype (Snell et al. 2017, section 2).
 
-    A prototype is the mean embedding of a class's support examples; p(y = c | x) = softmax over c of −d(f(x),
-    p_c) / temperature.
+    A prototype is the mean embedding of a class's support examples, and p(y = c | x) is the softmax over c of
+    −d(f(x), p_c) / temperature.
 
     Args:
         encoder: any ``nn.Module`` mapping ``(N, ...)`` to embeddings ``(N, D)`` (more dimensions are
@@ -88,8 +87,7 @@ class ProtoNet(Learner):
             )
         if not temperature > 0:
             raise ValueError(_("temperature must be positive, not {value}.").format(value=temperature))
-        # The layout in which CPUs and GPUs convolve fastest; the numbers are the same, another layer is not
-        # touched.
+        # The layout in which CPUs and GPUs convolve fastest: the same numbers, and no other layer is touched.
         self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its types
         self.temperature, self.mixed_precision = temperature, mixed_precision
         self.distance = distance if callable(distance) else DISTANCES[distance]
@@ -101,8 +99,7 @@ class ProtoNet(Learner):
         return embeddings.to(x.dtype).flatten(1).unflatten(0, x.shape[:2])
 
     def embed_once(self, tasks: Episodes) -> tuple[ProtoNet, Episodes]:
-        """A learner and episodes with the same answers as this learner on ``tasks``, every drawing embedded
-        only once.
+        """A learner and episodes with the same answers as this one on ``tasks``, each drawing embedded once.
 
         A thousand 20-way episodes show each drawing of a test split some forty times.
 
@@ -147,13 +144,11 @@ class ProtoNet(Learner):
 
 
 class NearestCentroid(ProtoNet):
-    """The plain-embedding baseline: an ordinary classifier over all training classes, then nearest centroid
-    in its features.
+    """The plain-embedding baseline: an ordinary classifier, then the nearest centroid in its features.
 
     No episodes in training: a linear layer on the encoder learns to tell all ``classes`` apart, and is thrown
-        away (Chen et al.
-    2019; Tian et al. 2020). Train it on ``Episodes(..., global_labels=True)``, whose labels are the classes
-    themselves.
+    away (Chen et al. 2019; Tian et al. 2020). Train it on ``Episodes(..., global_labels=True)``, whose labels
+    are the classes themselves.
 
     Args:
         encoder, distance, temperature, mixed_precision: see :class:`ProtoNet`.
@@ -174,8 +169,6 @@ class NearestCentroid(ProtoNet):
         self.head = initialise(nn.Linear(features, classes))
 
     def loss(self, batch: TaskBatch) -> Tensor:
-        x, y = (
-            torch.cat([batch.support_x, batch.query_x], dim=1),
-            torch.cat([batch.support_y, batch.query_y], dim=1),
-        )
+        x = torch.cat([batch.support_x, batch.query_x], dim=1)
+        y = torch.cat([batch.support_y, batch.query_y], dim=1)
         return task_losses(self.head(self.embed(x)), y).mean()

@@ -21,8 +21,7 @@ class Episodes:
 
     Each task draws ``ways`` different classes, gives them the labels 0 … ways − 1 in random order, and draws
     ``shots + queries`` different drawings of each: no class twice in a task, no drawing in both support and
-    query.
-    Examples lie class by class: example ``i`` of the support set has label ``i // shots``.
+    query. Examples lie class by class: example ``i`` of the support set has label ``i // shots``.
 
     Args:
         images: ``(classes, drawings, C, H, W)`` of dtype uint8, or an ``ImageSet``. Kept as uint8.
@@ -83,14 +82,9 @@ class Episodes:
                     height=images.shape[-2], width=images.shape[-1]
                 )
             )
-        self.images, self.ways, self.shots, self.queries, self.rotations = (
-            images,
-            ways,
-            shots,
-            queries,
-            rotations,
-        )
-        self.classes, self.global_labels = classes, global_labels
+        self.images, self.classes = images, classes
+        self.ways, self.shots, self.queries = ways, shots, queries
+        self.rotations, self.global_labels = rotations, global_labels
 
     def mapped(self, function: Callable[[Tensor], Tensor], chunk: int = 500) -> Episodes:
         """The same episodes, with ``function(x)`` in place of each drawing ``x``, computed once for each.
@@ -169,8 +163,7 @@ def draw_distinct(shape: tuple[int, ...], population: int, count: int, generator
     device = generator.device
     if count * count <= population:
         # Few from many: draw with replacement, and draw the rows with a repeat again (less than once more on
-        # average).
-        # Nothing of size ``population`` is made for a row.
+        # average). Nothing of size ``population`` is made for a row.
         rows = torch.Size(shape).numel()
         drawn = torch.randint(population, (rows, count), generator=generator, device=device)
         while True:

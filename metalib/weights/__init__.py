@@ -1,5 +1,4 @@
-"""Trained weights that ship with metalib: safetensors (no pickle), each with a card that says how it was
-made."""
+"""Trained weights that ship with metalib: safetensors (no pickle), each with a card of how it was made."""
 
 from __future__ import annotations
 
@@ -74,8 +73,7 @@ def save(
     iterations: int,
     seconds: float,
 ) -> Path:
-    """Write ``NAME.safetensors`` and its card ``NAME.json`` into ``folder``; returns the path of the
-    weights."""
+    """Write ``NAME.safetensors`` and its card ``NAME.json`` into ``folder``; returns the weights' path."""
     import metalib
 
     described = {key: value for key, value in vars(made).items() if value is not None}

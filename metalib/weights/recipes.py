@@ -25,8 +25,7 @@ from metalib.training import Training
 
 FOLDER = Path(__file__).parent
 TEST_SEED = 20_000
-"""Test tasks are drawn from this seed, whatever the training seed: every recipe is judged on the same
-ones."""
+"""Test tasks are drawn from this seed, whatever the training seed: all are judged on the same ones."""
 
 LEARNERS: dict[str, Callable[..., Learner]] = {
     name: getattr(learners, name)
@@ -42,8 +41,7 @@ IMAGES: dict[str, Callable[..., data.ImageSet]] = {"glyphs": data.glyphs, "omnig
 
 @dataclass(frozen=True)
 class Recipe:
-    """One recipe; the sections are the TOML's own tables, each with a ``kind`` and the options of what it
-    names."""
+    """One recipe: its sections are the TOML's own tables, each a ``kind`` and options of what that names."""
 
     name: str
     title: str
@@ -99,8 +97,10 @@ class Recipe:
         return _make(LEARNERS, self.learner, model, **options)
 
     def distribution(self, split: str, **changes: Any) -> TaskDistribution:
-        """The tasks of one split, ``"train"``, ``"validation"`` or ``"test"``; ``changes`` replace single
-        options (``shots=5``)."""
+        """The tasks of one split, ``"train"``, ``"validation"`` or ``"test"``.
+
+        ``changes`` replace single options (``shots=5``).
+        """
         options = {**self.tasks, **changes}
         kind = options.pop("kind")
         if kind == "sine":
@@ -126,8 +126,10 @@ class Recipe:
         return Training(learner, tasks, torch.Generator().manual_seed(self.seed + 1), **options)
 
     def evaluations(self, learner: Learner, n_tasks: int | None = None) -> list[tuple[str, Evaluation]]:
-        """Score the learner on each of the recipe's evaluations: ``(label, result)``; ``n_tasks`` replaces
-        their number."""
+        """Score the learner on each of the recipe's evaluations: ``(label, result)`` for each.
+
+        ``n_tasks`` replaces the number of tasks.
+        """
         results = []
         learner.eval()
         for entry in self.evaluation:
