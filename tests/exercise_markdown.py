@@ -3,7 +3,8 @@
 import re
 import textwrap
 
-from metalib.exercises.reader import ChapterText, ExerciseText, QuestionText, joined_script
+from metalib.exercises.reader import joined_script
+from metalib.exercises.texts import ChapterText, ExerciseText, QuestionText
 
 MARKS = r"([-+*>|]|\d+[.)])(\s|$)|#+(\s|$)|```|\s"  # what must not begin a line of running text
 

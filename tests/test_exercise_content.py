@@ -12,7 +12,8 @@ from toy_exercises import CONTENT
 from metalib import exercises, i18n
 from metalib.exercises import course, probes
 from metalib.exercises.compare import difference
-from metalib.exercises.reader import (
+from metalib.exercises.reader import read
+from metalib.exercises.texts import (
     ChapterText,
     ChoiceText,
     ContentError,
@@ -20,7 +21,6 @@ from metalib.exercises.reader import (
     Program,
     QuestionText,
     WrongText,
-    read,
 )
 from metalib.exercises.validation import validate
 

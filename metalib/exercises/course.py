@@ -15,7 +15,8 @@ from pathlib import Path
 from metalib.exercises import probes
 from metalib.exercises.exercise import Exercise, Wrong
 from metalib.exercises.quiz import Choice, Question, Quiz
-from metalib.exercises.reader import ChapterText, ContentError, ExerciseText, QuestionText, read, shown
+from metalib.exercises.reader import read
+from metalib.exercises.texts import ChapterText, ExerciseText, QuestionText, refuse
 from metalib.exercises.translation import translated
 from metalib.i18n import SOURCE, _, language
 
@@ -49,10 +50,10 @@ def chapters_in(code: str) -> dict[str, Chapter]:
     paths = [path for folder in FOLDERS for path in (folder / SOURCE).glob("*.md")]
     for path in sorted(paths, key=lambda path: path.name):
         if not re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem):
-            raise ContentError(f"{shown(path)}:1: a content file's name must look like 03_maml.md.")
+            refuse(path, 1, "a content file's name must look like 03_maml.md")
         number = path.stem[:2]
         if number in found:
-            raise ContentError(f"{shown(path)}:1: chapter {number} has another file already.")
+            refuse(path, 1, f"chapter {number} has another file already")
         found[number] = load(path, code)
     return found
 

@@ -25,85 +25,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from metalib.exercises.texts import (
+    ChapterText,
+    ChoiceText,
+    ExerciseText,
+    Program,
+    QuestionText,
+    WrongText,
+    refuse,
+)  # fmt: skip
+
 ID = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 PARTS = ("Stub", "Solution", "Hints", "Wrong", "Passed")  # of an exercise, in this order
 
 Numbered = tuple[int, str]  # a line's number in the file, and the line
 Item = tuple[int, re.Match, list[Numbered]]  # of a list: its line, its mark, its lines without indentation
-
-
-class ContentError(ValueError):
-    """A content file is not as it must be; the message begins with file:line."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A stub or a solution; empty where a translation has none of its own."""
-
-    text: str
-    line: int
-
-
-@dataclass(frozen=True)
-class WrongText:
-    """A wrong answer: its message and its whole code (none in a translation)."""
-
-    id: str
-    message: str
-    code: str
-    line: int
-
-
-@dataclass(frozen=True)
-class ChoiceText:
-    """A choice of a question, and why it is right or wrong."""
-
-    text: str
-    why: str
-    correct: bool
-
-
-@dataclass(frozen=True)
-class QuestionText:
-    """A question of a quiz."""
-
-    id: str
-    text: str
-    choices: tuple[ChoiceText, ...]
-    line: int
-
-
-@dataclass(frozen=True)
-class ExerciseText:
-    """An exercise as its file has it. In a translation `name` is empty, and `stub` and `solution` may be."""
-
-    id: str
-    title: str
-    line: int
-    statement: str
-    name: str
-    difficulty: int
-    minutes: int
-    stub: Program
-    solution: Program
-    hints: tuple[str, ...]
-    wrong: tuple[WrongText, ...]
-    passed: str
-
-
-@dataclass(frozen=True)
-class ChapterText:
-    """What one file holds."""
-
-    path: Path
-    title: str
-    exercises: tuple[ExerciseText, ...]
-    questions: tuple[QuestionText, ...]
-    quiz_line: int = 0  # 0: there is no quiz
-
-    def refuse(self, line: int, reason: str) -> NoReturn:
-        """Stop with a ContentError at a line of this file."""
-        raise ContentError(f"{shown(self.path)}:{line}: {reason}.")
 
 
 @dataclass
@@ -114,11 +50,6 @@ class Section:
     line: int
     body: list[Numbered] = field(default_factory=list)
     below: list["Section"] = field(default_factory=list)
-
-
-def shown(path: Path) -> str:
-    """A content file's path as an author knows it: content/en/03_maml.md."""
-    return "/".join(path.parts[-3:])
 
 
 def read(path: Path, translation: bool = False) -> ChapterText:
@@ -133,7 +64,7 @@ class Reader:
         self.path, self.number, self.translation = path, number, translation
 
     def refuse(self, line: int, reason: str) -> NoReturn:
-        raise ContentError(f"{shown(self.path)}:{line}: {reason}.")
+        refuse(self.path, line, reason)
 
     # From lines to sections
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from metalib.exercises.reader import ChapterText, ExerciseText, Program
+from metalib.exercises.texts import ChapterText, ExerciseText, Program
 
 
 def translated(english: ChapterText, other: ChapterText) -> ChapterText:
