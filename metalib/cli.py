@@ -17,46 +17,44 @@ from metalib.i18n import _
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 for a failure said in a sentence, 130 if interrupted."""
     parser = argparse.ArgumentParser(
-        prog="python -m metalib", description=_("The helper package of the course Learning to Learn.")
+        prog="python -m metalib", description="The helper package of the course Learning to Learn."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    commands.add_parser("doctor", help=_("check this computer: OK or what to do")).set_defaults(call=_doctor)
+    commands.add_parser("doctor", help="check this computer: OK or what to do").set_defaults(call=_doctor)
 
-    train = commands.add_parser("train", help=_("train a recipe and write its weights and card"))
+    train = commands.add_parser("train", help="train a recipe and write its weights and card")
     train.add_argument(
         "--config",
         required=True,
         metavar="RECIPE",
-        help=_("the name of a shipped recipe, such as sine-maml, or a TOML file"),
+        help="the name of a shipped recipe, such as sine-maml, or a TOML file",
     )
     train.add_argument(
         "--output",
         type=Path,
         default=Path("weights"),
         metavar="FOLDER",
-        help=_("where to write (default: weights)"),
+        help="where to write (default: weights)",
     )
-    train.add_argument("--iterations", type=int, help=_("meta-iterations instead of the recipe's"))
-    train.add_argument("--seed", type=int, help=_("a seed instead of the recipe's"))
-    train.add_argument("--device", help=_("cpu or cuda (default: a GPU where there is one)"))
-    train.add_argument("--no-compile", action="store_true", help=_("do without torch.compile"))
+    train.add_argument("--iterations", type=int, help="meta-iterations instead of the recipe's")
+    train.add_argument("--seed", type=int, help="a seed instead of the recipe's")
+    train.add_argument("--device", help="cpu or cuda (default: a GPU where there is one)")
+    train.add_argument("--no-compile", action="store_true", help="do without torch.compile")
     train.set_defaults(call=_train)
 
-    test = commands.add_parser("evaluate", help=_("score trained weights on their test tasks"))
-    test.add_argument("weights", help=_("the name of shipped weights, or a .safetensors file"))
-    test.add_argument("--tasks", type=int, metavar="N", help=_("test tasks instead of the recipe's number"))
+    test = commands.add_parser("evaluate", help="score trained weights on their test tasks")
+    test.add_argument("weights", help="the name of shipped weights, or a .safetensors file")
+    test.add_argument("--tasks", type=int, metavar="N", help="test tasks instead of the recipe's number")
     test.set_defaults(call=_evaluate)
 
-    commands.add_parser("weights", help=_("list the shipped weights with their cards")).set_defaults(
+    commands.add_parser("weights", help="list the shipped weights with their cards").set_defaults(
         call=_weights
     )
 
-    curves = commands.add_parser("curves", help=_("measure the learning curves that chapter 1 shows"))
-    curves.add_argument("families", nargs="*", metavar="FAMILY", help=_("only these (default: all)"))
-    curves.add_argument(
-        "--output", type=Path, metavar="FILE", help=_("where to write (default: metalib's own)")
-    )
+    curves = commands.add_parser("curves", help="measure the learning curves that chapter 1 shows")
+    curves.add_argument("families", nargs="*", metavar="FAMILY", help="only these (default: all)")
+    curves.add_argument("--output", type=Path, metavar="FILE", help="where to write (default: metalib's own)")
     curves.set_defaults(call=_curves)
 
     options = parser.parse_args(arguments)
@@ -123,6 +121,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _weights(_options: argparse.Namespace) -> int:
     from metalib import weights
+    from metalib.evaluation import METRICS
 
     for name in weights.names():
         card = weights.card(name)
@@ -137,8 +136,9 @@ def _weights(_options: argparse.Namespace) -> int:
             )
         )
         for result in card["results"]:
+            metric = result["metric"]
             line = _("{label}: {metric} {mean:.3f} ± {half_width:.3f} ({n_tasks} tasks)")
-            print("    " + line.format(**result))
+            print("    " + line.format(**{**result, "metric": _(METRICS[metric])}))
     return 0
 
 

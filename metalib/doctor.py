@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 import tomllib
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -58,11 +59,12 @@ def checks() -> list[Check]:
 def report(found: list[Check] | None = None) -> str:
     """The checks as text: a line each that starts with OK, FAIL or -- (optional), and what to do."""
     found = checks() if found is None else found
-    width = max((len(check.name) for check in found), default=0)
+    width = max((_columns(check.name) for check in found), default=0)
     lines = []
     for check in found:
         mark = {True: "OK", False: "FAIL", None: "--"}[check.ok]
-        lines.append(f"{mark:<4}  {check.name:<{width}}  {check.detail}".rstrip())
+        gap = " " * (width - _columns(check.name))
+        lines.append(f"{mark:<4}  {check.name}{gap}  {check.detail}".rstrip())
         if check.remedy:
             lines.append(" " * 6 + "→ " + check.remedy)
     failed = sum(check.ok is False for check in found)
@@ -73,6 +75,11 @@ def report(found: list[Check] | None = None) -> str:
     else:
         lines += ["", _("Everything that the course needs is here.")]
     return "\n".join(lines)
+
+
+def _columns(text: str) -> int:
+    """How many columns a text takes where all characters are equally wide: a Chinese one takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _guarded(name: str, look: Callable[..., Found], *arguments: str) -> Check:

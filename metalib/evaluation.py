@@ -9,11 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from metalib.i18n import _
+from metalib.i18n import N_, _
 from metalib.learners import Learner, task_losses
 from metalib.learners.batched import tasks_at_once
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_generator, check_positive
+
+METRICS = {"accuracy": N_("accuracy"), "loss": N_("loss")}
+"""What a score can be, and what it is called: ``_(METRICS[metric])``."""
 
 
 class TaskDistribution(Protocol):
@@ -57,7 +60,7 @@ class Evaluation:
                 mean=100 * self.mean, half=100 * self.half_width, n=self.n
             )
         return _("{metric} {mean:.3f} ± {half:.3f} ({n} tasks)").format(
-            metric=self.metric, mean=self.mean, half=self.half_width, n=self.n
+            metric=_(METRICS[self.metric]), mean=self.mean, half=self.half_width, n=self.n
         )
 
     __repr__ = __str__

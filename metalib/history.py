@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
-from metalib.evaluation import Evaluation
+from metalib.evaluation import METRICS, Evaluation
 from metalib.i18n import _
 
 
@@ -32,15 +32,17 @@ class History:
         line = _("loss {loss:.3f}").format(loss=sum(recent) / max(len(recent), 1))
         if self.validation:
             line += _(", validation {metric} {value:.3f}").format(
-                metric=self.metric, value=self.validation[-1][1]
+                metric=_(METRICS[self.metric]), value=self.validation[-1][1]
             )
         return line
 
     def __repr__(self) -> str:
-        state = _("interrupted after") if self.interrupted else _("after")
-        return _("{state} {n} meta-iterations: {summary}").format(
-            state=state, n=len(self.loss), summary=self.summary()
+        said = (
+            _("interrupted after {n} meta-iterations: {summary}")
+            if self.interrupted
+            else _("after {n} meta-iterations: {summary}")
         )
+        return said.format(n=len(self.loss), summary=self.summary())
 
     def plot(self) -> Figure:
         """Plot the smoothed meta-loss and, where there was validation, its scores with their intervals."""
@@ -54,7 +56,8 @@ class History:
             iteration, mean, half = zip(*self.validation, strict=True)
             axes[1].errorbar(iteration, mean, half, color=look.ORANGE, marker="o", capsize=3)
             axes[1].set(
-                xlabel=_("meta-iteration"), ylabel=_("validation {metric}").format(metric=self.metric)
+                xlabel=_("meta-iteration"),
+                ylabel=_("validation {metric}").format(metric=_(METRICS[self.metric])),
             )
         return figure
 

@@ -164,8 +164,15 @@ def at_import(tree: ast.Module) -> list[int]:
 
 
 def not_extractable(tree: ast.Module) -> list[int]:
-    """The lines on which a text is made, not written: no translator would ever see it."""
+    """The lines on which a text is made, or stands in an f-string: no translator would ever see it."""
     found = []
+    hidden = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for inner in ast.walk(node)
+        if called(inner)
+    }
     for node in ast.walk(tree):
         if not (name := called(node)):
             continue
@@ -175,7 +182,7 @@ def not_extractable(tree: ast.Module) -> list[int]:
         marked = name == "_" and all(
             isinstance(text, ast.Name | ast.Attribute | ast.Subscript) for text in texts
         )
-        if not (literal or marked):
+        if not (literal or marked) or (literal and node in hidden):
             found.append(node.lineno)
     return found
 
@@ -201,7 +208,14 @@ def test_what_counts_as_translated_at_import(code, lines):
 def test_what_counts_as_extractable():
     good = "_('a' 'b'); _(entry.what); _(name); _(LABELS[key]); ngettext('a', 'b', n); N_('a')"
     assert not_extractable(ast.parse(good)) == []
-    for bad in ("_(f'a {b}')", "_('a' + b)", "_('a'.format(b))", "N_(name)", "ngettext(a, 'b', n)"):
+    for bad in (
+        "_(f'a {b}')",
+        "_('a' + b)",
+        "_('a'.format(b))",
+        "N_(name)",
+        "ngettext(a, 'b', n)",
+        "f'<b>{_(\"a\")}</b>'",
+    ):
         assert not_extractable(ast.parse(bad)) == [1], bad
 
 

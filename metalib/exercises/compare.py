@@ -37,7 +37,7 @@ def difference(
         sentence = _numbers(expected, got, **options)
     else:
         sentence = _others(expected, got, reveal)
-    return f"{place}: {sentence}" if sentence and place else sentence
+    return _("{place}: {sentence}").format(place=place, sentence=sentence) if sentence and place else sentence
 
 
 class Label(str):
@@ -66,7 +66,8 @@ def _shown(key: Any) -> str:
 
 def _first(items, place: str, options: dict) -> str | None:
     for name, expected, got in items:
-        sentence = difference(expected, got, place=f"{place}, {name}" if place else name, **options)
+        inside = _("{place}, {name}").format(place=place, name=name) if place else name
+        sentence = difference(expected, got, place=inside, **options)
         if sentence:
             return sentence
     return None

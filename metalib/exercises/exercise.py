@@ -18,7 +18,7 @@ from IPython.display import display
 
 from metalib.exercises import progress
 from metalib.exercises.compare import difference, kind
-from metalib.exercises.running import Raised, Returned, build, has_ellipsis, run, same_code
+from metalib.exercises.running import Raised, Returned, build, contains, run, same_code
 from metalib.i18n import _
 
 MARKS = {"passed": "✓", "not attempted": "○", "rejected": "✗"}
@@ -173,7 +173,7 @@ class Exercise:
         expected, got = self._reference(self.solution_text), self.run(answer)
         if isinstance(expected, Raised):
             raise RuntimeError(f"Exercise {self.id!r}: its own solution fails.") from expected.error
-        if isinstance(got, Returned) and has_ellipsis(got.value):
+        if isinstance(got, Returned) and contains(got.value, Ellipsis):
             return untouched
         if isinstance(got, Raised) and got.met_ellipsis:
             return Outcome(
@@ -219,8 +219,9 @@ class Exercise:
         sentence = (
             difference(expected.value, got.value, rtol=self.rtol, atol=self.atol, reveal=is_function) or ""
         )
-        hint = " " + _("Is a `return` missing?") if is_function and sentence.endswith(" None.") else ""
-        return f"`{self.name}`: {sentence}{hint}"
+        if is_function and contains(got.value, None) and not contains(expected.value, None):
+            sentence = _("{sentence} Is a `return` missing?").format(sentence=sentence)
+        return _("`{name}`: {sentence}").format(name=self.name, sentence=sentence)
 
     def _refuse_plain_mistakes(self) -> None:
         def refuse(reason: str) -> NoReturn:

@@ -87,7 +87,7 @@ class Quiz:
                 {
                     "text": _html(question.text),
                     "choices": [
-                        {"text": _html(c.text), "why": f"{_verdict(c)} {_html(c.why)}", "correct": c.correct}
+                        {"text": _html(c.text), "why": _judged(c, _html(c.why)), "correct": c.correct}
                         for c in question.choices
                     ],
                 }
@@ -111,24 +111,24 @@ class Quiz:
         lines += ["", _("Answers")]
         for n, question in enumerate(self.questions, 1):
             lines += [
-                f"{n}{letter}) {_verdict(choice)} {_plain(choice.why)}"
+                f"{n}{letter}) {_judged(choice, _plain(choice.why))}"
                 for letter, choice in _lettered(question)
             ]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        parts = []
+        parts, summary = [], _("Answer")
         for n, question in enumerate(self.questions, 1):
             choices = "".join(
                 f"<li>{letter}) {_html(choice.text)}</li>" for letter, choice in _lettered(question)
             )
             answers = "".join(
-                f"<li>{letter}) {_verdict(choice)} {_html(choice.why)}</li>"
+                f"<li>{letter}) {_judged(choice, _html(choice.why))}</li>"
                 for letter, choice in _lettered(question)
             )
             parts.append(
                 f"<p><b>{n}. {_html(question.text)}</b></p>\n<ul style='list-style: none'>{choices}</ul>\n"
-                f"<details><summary>{_('Answer')}</summary>"
+                f"<details><summary>{summary}</summary>"
                 f"<ul style='list-style: none'>{answers}</ul></details>"
             )
         return "\n".join(parts)
@@ -147,8 +147,8 @@ def _lettered(question: Question):
     return zip("ABCDEFGHIJ", question.choices, strict=False)
 
 
-def _verdict(choice: Choice) -> str:
-    return _("✓ Right.") if choice.correct else _("✗ No.")
+def _judged(choice: Choice, why: str) -> str:
+    return (_("✓ Right. {why}") if choice.correct else _("✗ No. {why}")).format(why=why)
 
 
 def _html(text: str) -> str:

@@ -59,13 +59,13 @@ def run(probe: Callable[[Any], Any], answer: Any) -> Returned | Raised:
             return Raised(error, *_where(error, answer))
 
 
-def has_ellipsis(value: Any) -> bool:
-    """Whether `...` is, or is in, what an answer returned."""
+def contains(value: Any, sought: Any) -> bool:
+    """Whether `sought` (`...` or None) is, or is in, what an answer returned."""
     if isinstance(value, dict):
         value = tuple(value.values())
     if isinstance(value, tuple | list):
-        return any(has_ellipsis(item) for item in value)
-    return value is Ellipsis
+        return any(contains(item, sought) for item in value)
+    return value is sought
 
 
 def same_code(a: Any, b: Any) -> bool:

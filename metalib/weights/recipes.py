@@ -106,7 +106,7 @@ class Recipe:
         if kind == "sine":
             return SineTasks(**options)
         if self.images is None:
-            raise ValueError(_("episodes need a section [images] that says of what."))
+            raise ValueError("episodes need a section [images] that says of what.")
         images = _make(IMAGES, self.images, split=split)
         return Episodes(images, **options)
 
@@ -153,7 +153,5 @@ def _make(
     options = dict(section)
     kind = options.pop("kind")
     if kind not in makers:
-        raise ValueError(
-            _("unknown kind {kind!r}; known are {known}").format(kind=kind, known=", ".join(makers))
-        )
+        raise ValueError(f"unknown kind {kind!r}; known are {', '.join(makers)}")
     return makers[kind](*args, **options, **extra)
