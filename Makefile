@@ -24,10 +24,10 @@ lab:       install  ## open the course in JupyterLab (LAB_ARGS="--no-browser" an
 test:      install  ## run everything that proves the course, a real browser included
 	$(VENV_PYTHON) -m pytest -q --durations=10 $(TEST_ARGS)
 
-check:     install  ## check floors and types and run the quick part of the tests: no browser, no notebooks
+check:     install  ## floors, types and the quick tests (no browser, no notebooks): under two minutes on two cores
 	$(VENV_BIN)/lint-imports --no-cache
 	$(VENV_BIN)/mypy
-	$(VENV_PYTHON) -m pytest -q -m "not browser and not chapters and not slow" $(TEST_ARGS)
+	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -m "not browser and not chapters and not slow" $(TEST_ARGS)
 
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
