@@ -31,7 +31,8 @@ class Board:
             if line.chapter != chapter:
                 chapter = line.chapter
                 text.append(chapter)
-            text.append(f"  {line.sign} {line.title}: {line.state}")
+            said = _("{title}: {state}").format(title=line.title, state=line.state)
+            text.append(f"  {line.sign} {said}")
         return "\n".join([*text, "", self._summary()])
 
     def _repr_html_(self) -> str:
