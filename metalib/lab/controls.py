@@ -1,13 +1,22 @@
-"""The controls of a laboratory: ipywidgets with one look, a label each, and values that say their limits.
+"""How a laboratory's state is declared: each field with its control, its limits and its first value.
 
-Only what ipywidgets 7.7 and 8.1 both have. Each control has `.value`, and the keyboard
-reaches and moves it.
+    @dataclass(frozen=True)
+    class State:
+        start: str = choice(N_("start point"), {"random": N_("random"), "maml": N_("MAML")}, "maml")
+        alpha: float = log_slider(N_("α (inner rate)"), 0.01, 1e-4, 1.0)
+        draw: int = counter(N_("new draw"), N_("draw {number}"))
+        theta: tuple[float, float] | None = hidden(None)  # no control: dragged in the picture
+
+Labels are marked with `N_` and translated when a laboratory is shown. Only what ipywidgets 7.7 and 8.1 both
+have; the keyboard reaches and moves every control.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,55 +27,120 @@ from metalib.i18n import _
 _LABEL = {"description_width": "96px"}
 
 
-def _wide() -> widgets.Layout:
-    return widgets.Layout(width="auto", min_width="0")
+@dataclass(frozen=True)
+class Control:
+    """What a field of a state may be, and the widget that shows it. This one is hidden: anything, no widget."""
+
+    label: str = ""
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value as the state keeps it. Raises ValueError or TypeError, in one sentence with the limit."""
+        return value
+
+    def widget(self, value: Any) -> Any:
+        """The ipywidget, or None."""
+        return None
+
+    def read(self, widget: Any) -> Any:
+        """What the learner chose."""
+        return widget.value
+
+    def put(self, widget: Any, value: Any) -> None:
+        """Show a value."""
+        widget.value = value
+
+    def _style(self) -> dict[str, Any]:
+        layout = widgets.Layout(width="auto", min_width="0")
+        return {"description": _(self.label), "style": _LABEL, "layout": layout}
 
 
-def slider(label: str, value: float, low: float, high: float, step: float = 0.1, form: str = ".2f") -> Any:
-    """A slider over real numbers."""
-    return widgets.FloatSlider(
-        value,
-        min=low,
-        max=high,
-        step=step,
-        description=label,
-        readout_format=form,
-        style=_LABEL,
-        layout=_wide(),
-    )
+@dataclass(frozen=True)
+class Range(Control):
+    """A number between `low` and `high`; `kind` is "linear", "log" (40 positions a power of ten) or "whole"."""
+
+    low: float = 0.0
+    high: float = 1.0
+    kind: str = "linear"
+    step: float = 0.1
+    form: str = ".2f"
+
+    def check(self, name: str, value: Any) -> Any:
+        number = self._number(name, value)
+        near = 1e-9 * abs(self.high)
+        if not self.low - near <= number <= self.high + near:  # not a number is neither
+            raise ValueError(
+                _("{name} must lie between {low:g} and {high:g}; {value} does not.").format(
+                    name=name, low=self.low, high=self.high, value=value
+                )
+            )
+        return number
+
+    def _number(self, name: str, value: Any) -> Any:
+        try:
+            if isinstance(value, bool | str):
+                raise TypeError
+            number = operator.index(value) if self.kind == "whole" else float(value)
+        except (TypeError, ValueError):
+            sentence = _("{name} must be a number, not {value!r}.")
+            if self.kind == "whole" and isinstance(value, float):
+                sentence = _("{name} must be a whole number, not {value!r}.")
+            raise TypeError(sentence.format(name=name, value=value)) from None
+        # A log slider's position and its number differ in the last digits, in Python and in the browser.
+        return float(f"{number:.6g}") if self.kind == "log" else number
+
+    def widget(self, value: Any) -> Any:
+        if self.kind == "whole":
+            return widgets.IntSlider(value, min=self.low, max=self.high, **self._style())
+        if self.kind == "linear":
+            return widgets.FloatSlider(
+                value, min=self.low, max=self.high, step=self.step, readout_format=self.form, **self._style()
+            )
+        low, high = math.log10(self.low), math.log10(self.high)
+        return widgets.FloatLogSlider(
+            value, base=10, min=low, max=high, step=0.025, readout_format=self.form, **self._style()
+        )
+
+    def read(self, widget: Any) -> Any:
+        return self._number(self.label, widget.value)
 
 
-def whole_slider(label: str, value: int, low: int, high: int) -> Any:
-    """A slider over whole numbers."""
-    return widgets.IntSlider(value, min=low, max=high, description=label, style=_LABEL, layout=_wide())
+@dataclass(frozen=True)
+class Choice(Control):
+    """One of several: stable identifier -> label."""
+
+    options: Mapping[Any, str] = field(default_factory=dict)
+
+    def check(self, name: str, value: Any) -> Any:
+        for known in self.options:
+            if value == known and type(value) is type(known):
+                return known
+        allowed = ", ".join(map(repr, self.options))
+        raise ValueError(
+            _("{name} must be one of {allowed}, not {value!r}.").format(
+                name=name, allowed=allowed, value=value
+            )
+        )
+
+    def widget(self, value: Any) -> Any:
+        pairs = [(_(label), known) for known, label in self.options.items()]
+        return widgets.Dropdown(options=pairs, value=value, **self._style())
 
 
-def log_slider(label: str, value: float, low: float, high: float, form: str = ".2g") -> Any:
-    """A slider over positive numbers whose steps are factors: 40 positions for each power of ten."""
-    return widgets.FloatLogSlider(
-        value,
-        base=10,
-        min=math.log10(low),
-        max=math.log10(high),
-        step=0.025,
-        description=label,
-        readout_format=form,
-        style=_LABEL,
-        layout=_wide(),
-    )
+@dataclass(frozen=True)
+class Count(Control):
+    """A button that counts its presses: the value seeds what is drawn, so every draw can be had again."""
 
+    shown: str = "{number}"
 
-def choice(label: str, options: Mapping[str, Any] | Iterable[str], value: Any) -> Any:
-    """One of several: labels, or a mapping from label to value."""
-    pairs = list(options.items()) if isinstance(options, Mapping) else list(options)
-    return widgets.Dropdown(options=pairs, value=value, description=label, style=_LABEL, layout=_wide())
+    def check(self, name: str, value: Any) -> int:
+        return Range(low=0, high=2**31, kind="whole").check(name, value)
+
+    def widget(self, value: int) -> Any:
+        return Counter(_(self.label), _(self.shown), value)
 
 
 class Counter(widgets.HBox):
-    """A button that counts its presses; `value` seeds what is drawn anew, so every draw can be had again.
-
-    Beside the button stands the value, as `shown`, a text such as "draw {number}", puts it.
-    """
+    """A button and beside it the number of its presses, as `shown`, a text such as "draw {number}", puts it."""
 
     value = traitlets.Int(0)
 
@@ -88,41 +162,51 @@ class Counter(widgets.HBox):
         self.number.value = self.shown.format(number=self.value)
 
 
-class Hidden(traitlets.HasTraits):
+def slider(
+    label: str, default: float, low: float, high: float, step: float = 0.1, form: str = ".2f"
+) -> Any:
+    """A slider over real numbers."""
+    return _declare(Range(label, low, high, "linear", step, form), default)
+
+
+def whole_slider(label: str, default: int, low: int, high: int) -> Any:
+    """A slider over whole numbers."""
+    return _declare(Range(label, low, high, "whole"), default)
+
+
+def log_slider(label: str, default: float, low: float, high: float, form: str = ".2g") -> Any:
+    """A slider over positive numbers whose steps are factors."""
+    return _declare(Range(label, low, high, "log", form=form), default)
+
+
+def choice(label: str, options: Mapping[Any, str], default: Any = None) -> Any:
+    """One of several, identifier -> label. Options that only a laboratory's arguments decide are given to
+    `Laboratory`."""
+    return _declare(Choice(label, options), default)
+
+
+def counter(label: str, shown: str = "{number}", default: int = 0) -> Any:
+    """A button that counts; see `Count`."""
+    return _declare(Count(label, shown), default)
+
+
+def hidden(default: Any) -> Any:
     """A part of the state without a control of its own, such as a point that is dragged in the picture."""
+    return _declare(Control(), default)
 
-    value = traitlets.Any()
+
+def _declare(control: Control, default: Any) -> Any:
+    return field(default=default, metadata={"control": control})
 
 
-def assign(name: str, control: Any, value: Any) -> None:
-    """Give a control a value, or refuse it in one sentence that says what is allowed.
+def controls_of(state: type) -> dict[str, Control]:
+    """The controls of a state's fields, in their order."""
+    return {one.name: one.metadata["control"] for one in fields(state)}
 
-    Raises:
-        ValueError: outside the control's range, or none of its options.
-        TypeError: of another kind than the control's value.
-    """
-    if hasattr(control, "options"):
-        allowed = [option[1] if isinstance(option, tuple) else option for option in control.options]
-        if value not in allowed:
-            raise ValueError(
-                _("{name} must be one of {allowed}, not {value!r}.").format(
-                    name=name, allowed=", ".join(map(repr, allowed)), value=value
-                )
-            )
-    if hasattr(control, "min"):
-        low, high = control.min, control.max
-        if isinstance(control, widgets.FloatLogSlider):
-            low, high = control.base**low, control.base**high
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise TypeError(_("{name} must be a number, not {value!r}.").format(name=name, value=value))
-        near = 1e-9 * abs(high)
-        if not low - near <= value <= high + near:  # not a number is neither
-            raise ValueError(
-                _("{name} must lie between {low:g} and {high:g}; {value} does not.").format(
-                    name=name, low=low, high=high, value=value
-                )
-            )
-    try:
-        control.value = value
-    except traitlets.TraitError:
-        raise TypeError(_("{name} cannot take the value {value!r}.").format(name=name, value=value)) from None
+
+def narrowed(control: Control, allowed: Any) -> Control:
+    """The same control with other options, or with other limits (low, high)."""
+    if isinstance(control, Choice):
+        return replace(control, options=dict(allowed))
+    low, high = allowed
+    return replace(control, low=low, high=high)

@@ -1,58 +1,225 @@
-"""A laboratory: a pure function, a painter, and the controls that connect them.
+"""A laboratory is declared: a state, a pure function, a painter, and parts that move the state.
 
-    state (the controls' values) ──compute──▶ result ──picture──▶ PNG and words ──surface──▶ the learner
+    State ──compute──▶ result ──painter──▶ picture and words ──surface──▶ the learner
+      ▲                                                                       │
+      └──── follow(before, after) ◀──── controls, drags, keys, idle work ◀────┘
 
-`compute` and the painter know nothing of widgets and are tested without a browser.
+    @dataclass(frozen=True)
+    class State:
+        count: int = whole_slider(N_("points"), 3, 1, 10)
+
+    Laboratory(State, lambda state: [0.5] * state.count, Dots())
+
+`compute`, the painter and `follow` know nothing of widgets and are tested without a browser.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
 
 from metalib.i18n import _
-from metalib.lab.controls import Hidden, assign
-from metalib.lab.picture import Picture
+from metalib.lab.controls import controls_of, narrowed
+from metalib.lab.picture import Painter
 from metalib.lab.surface import Surface, explain, mimebundle
+from metalib.lab.words import as_json, with_words
+
+
+class Part:
+    """What moves the state but is no control; `metalib.lab.parts` has them."""
+
+    def attach(self, laboratory: Laboratory) -> Any:
+        """Connect to the laboratory; returns a widget to show above the picture, or None."""
+
+    def shown(self, laboratory: Laboratory) -> None:
+        """A state is on the screen."""
 
 
 class Laboratory:
     """A live figure with its controls. `display(lab)`, or leave it as the last line of a cell.
 
     Args:
-        compute: called with the controls' values by name, `compute(alpha=0.01, shots=5)`; returns any result.
-        picture: the painter of these results.
-        controls: name -> control (see `metalib.lab.controls`), in the order in which they are shown.
+        state: the frozen dataclass whose fields are declared with `metalib.lab.controls`.
+        compute: state -> result; raises ValueError or TypeError, in one sentence, where it cannot.
+        painter: shows (state, result).
+        initial: values in place of the declared ones.
+        allowed: field -> limits (low, high) or options {identifier: label}, where the arguments of a
+            laboratory decide them; or a function of the state that returns such a mapping, where they depend
+            on other fields.
+        follow: (before, after) -> state: where moving one control moves another.
+        on: parts such as `Drag`, `Touch`, `Keys`, `Play`, `Idle`.
         label: what a screen reader calls the picture where it can be touched.
-        extras: further widgets, shown between the controls and the picture.
+        arrange: (controls, what the parts add, picture) -> one box; by default one below the other.
 
-    A control's change computes and draws at once; the browser holds back all but the newest change while that
-    lasts. An error shows as one sentence below the picture, which stays as it was. From Python
-    (`lab.set(alpha=0.1)`, or a control's `.value`) the error is raised as well: a notebook that runs
-    unattended cannot hide it.
+    `state` and `result` are what the picture shows. A control's change computes and paints at once; the
+    browser holds back all but the newest change while that lasts. An error shows as one sentence below the
+    picture, which stays as it was. From Python (`lab.set(alpha=0.1)`, or a control's `.value`) the error is
+    raised as well: a notebook that runs unattended cannot hide it.
+
+    Raises:
+        TypeError, ValueError: an initial value that is unknown, of another kind or outside its limits.
     """
 
     def __init__(
         self,
-        compute: Callable[..., Any],
-        picture: Picture,
-        controls: Mapping[str, Any],
+        state: type,
+        compute: Callable[[Any], Any],
+        painter: Painter,
         *,
+        initial: Mapping[str, Any] | None = None,
+        allowed: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+        follow: Callable[[Any, Any], Any] | None = None,
+        on: Iterable[Part] = (),
         label: str = "",
-        extras: tuple[Any, ...] = (),
+        arrange: Callable[[widgets.Box, list[Any], Surface], widgets.Box] | None = None,
     ) -> None:
-        self.compute = compute
-        self.picture = picture
-        self.controls = dict(controls)
-        self.surface = Surface(width=picture.width, height=picture.height, label=label)
-        self.result: Any = None
-        self._held = False
-        self._busy = self._stale = False
+        self.compute, self.painter = compute, painter
+        self._follow = follow or (lambda before, after: after)
+        self._allowed = allowed if callable(allowed) else lambda state: allowed or {}
+        self._declared = controls_of(state)
+        self._waiting: Any = None
+        self._busy = self._held = False
         # JupyterLab hands widgets' messages to other threads (subshells) than the one that runs the cells.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        self.state: Any = None
+        self.result: Any = None
+        self.surface = Surface(width=painter.width, height=painter.height, label=label)
+        self.surface.observe(self._resized, "resolution")
+        self.parts = tuple(on)
+
+        unknown = [name for name in initial or {} if name not in self._declared]
+        if unknown:
+            raise TypeError(
+                _("A {laboratory} has no {name}; it has {names}.").format(
+                    laboratory=type(self).__name__, name=unknown[0], names=", ".join(self._declared)
+                )
+            )
+        begin = state(**(initial or {}))
+        self._controls = self._narrow(begin)
+        begin = self._checked(begin)
+        made = {name: one.widget(getattr(begin, name)) for name, one in self._controls.items()}
+        self.controls = {name: widget for name, widget in made.items() if widget is not None}
+        for name, widget in self.controls.items():
+            self._observe(name, widget)
+        extras = [widget for part in self.parts if (widget := part.attach(self)) is not None]
+        self.box = (arrange or one_below_the_other)(self._grid(), extras, self.surface)
+        self.box.add_class("metalib-laboratory")
+        self.go(begin)
+
+    def set(self, **values: Any) -> Any:
+        """Move controls as a learner would, paint once, and return the result.
+
+        Raises:
+            ValueError, TypeError: no such field, a value it cannot take, or whatever `compute` raises;
+                everything then stays as it was.
+        """
+        for name in values:
+            if name not in self._declared:
+                raise ValueError(
+                    _("There is no control {name!r}; there are {names}.").format(
+                        name=name, names=", ".join(self._declared)
+                    )
+                )
+        with self.lock:
+            try:
+                return self.go(self._follow(self.state, replace(self.state, **values)))
+            except Exception:
+                self._put(self.state)
+                raise
+
+    def go(self, state: Any) -> Any:
+        """Compute and show a whole state; returns the result. Should that ask for another state, the newest
+        is shown in the end."""
+        with self.lock:
+            self._waiting = state
+            if self._busy:
+                return self.result
+            self._busy = True
+            try:
+                while self._waiting is not None:
+                    state, self._waiting = self._waiting, None
+                    self._show(state)
+            finally:
+                self._busy, self._waiting = False, None
+        for part in self.parts:
+            part.shown(self)
+        return self.result
+
+    def refresh(self) -> Any:
+        """Compute and show the present state again; returns the result."""
+        return self.go(self.state)
+
+    def _show(self, state: Any) -> None:
+        controls = self._narrow(state)
+        state = self._checked(state, controls)
+        result = self.compute(state)
+        pixels = self.painter.png(state, result)
+        described, words = self.painter.describe(state, result), self.painter.words(state, result)
+        self.state, self.result = state, result
+        with self.surface.hold_sync():
+            self.surface.show(pixels, described, as_json(words))
+            self.surface.say(words.remark)
+        self._renew(controls)
+        self._put(state)
+
+    def _narrow(self, state: Any) -> dict[str, Any]:
+        allowed = self._allowed(state)
+        return {
+            name: narrowed(one, allowed[name]) if name in allowed else one
+            for name, one in self._declared.items()
+        }
+
+    def _checked(self, state: Any, controls: Mapping[str, Any] | None = None) -> Any:
+        controls = controls or self._controls
+        return replace(
+            state, **{name: one.check(name, getattr(state, name)) for name, one in controls.items()}
+        )
+
+    def _renew(self, controls: dict[str, Any]) -> None:
+        """A new widget where the limits have changed: a slider whose range is moved keeps its old End key."""
+        for name, one in controls.items():
+            if name in self.controls and one != self._controls[name]:
+                old, new = self.controls[name], one.widget(getattr(self.state, name))
+                self._observe(name, new)
+                self.controls[name] = new
+                self._shown.children = tuple(new if child is old else child for child in self._shown.children)
+                old.close()
+        self._controls = controls
+
+    def _put(self, state: Any) -> None:
+        """Let the controls show a state."""
+        held, self._held = self._held, True
+        try:
+            for name, widget in self.controls.items():
+                if self._controls[name].read(widget) != getattr(state, name):
+                    self._controls[name].put(widget, getattr(state, name))
+        finally:
+            self._held = held
+
+    def _observe(self, name: str, widget: Any) -> None:
+        widget.observe(lambda change: self._changed(name, change), "value")
+
+    def _changed(self, name: str, change: Any) -> None:
+        if self._held:
+            return
+        with self.answering(change):
+            asked = replace(self.state, **{name: self._controls[name].read(change.owner)})
+            self.go(self._follow(self.state, asked))
+
+    def answering(self, change: Any = None) -> Answering:
+        """A context for what a learner asks in the browser: an error is said below the picture."""
+        return Answering(self, change)
+
+    def _resized(self, change: Any) -> None:
+        with self.lock:
+            self.painter.resolution = change.new
+            self.surface.picture = self.painter.png(self.state, self.result)
+
+    def _grid(self) -> widgets.GridBox:
         # As many columns as fit: three on a laptop, two or one on an enlarged projector.
         columns = widgets.Layout(
             grid_template_columns="repeat(auto-fit, minmax(min(266px, 100%), 1fr))",
@@ -61,91 +228,36 @@ class Laboratory:
             overflow="visible",
             padding="0 4px",
         )
-        shown = [control for control in self.controls.values() if not isinstance(control, Hidden)]
-        self.box = widgets.VBox(
-            [widgets.GridBox(shown, layout=columns), *extras, self.surface],
-            layout=widgets.Layout(width="100%", overflow="visible"),
-        )
-        self.box.add_class("metalib-laboratory")
-        for control in self.controls.values():
-            control.observe(self._changed, "value")
-        self.surface.observe(self._resized, "resolution")
-        self.draw()
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The controls' values by name."""
-        return {name: control.value for name, control in self.controls.items()}
-
-    def set(self, **values: Any) -> Any:
-        """Move controls as a learner would, draw once, and return the result.
-
-        Raises:
-            ValueError, TypeError: no such control, a value it cannot take, or whatever `compute` raises; the
-                controls then stay as they were.
-        """
-        unknown = [name for name in values if name not in self.controls]
-        if unknown:
-            raise ValueError(
-                _("There is no control {name!r}; there are {names}.").format(
-                    name=unknown[0], names=", ".join(self.controls)
-                )
-            )
-        with self._lock:
-            before = self.state
-            try:
-                self._assign(values)
-                self.draw()
-            except Exception:
-                self._assign({name: before[name] for name in values})
-                raise
-            return self.result
-
-    def draw(self) -> None:
-        """Compute and show the present state; should that change the state, the newest in the end."""
-        with self._lock:
-            self._stale = True
-            if self._busy:
-                return
-            self._busy = True
-            try:
-                while self._stale:
-                    self._stale = False
-                    self._draw_once()
-            finally:
-                self._busy = False
-
-    def _draw_once(self) -> None:
-        result = self.compute(**self.state)
-        picture, words = self.picture.png(result), self.picture.describe(result)
-        self.result = result
-        self.surface.show(picture, words)
-        self.surface.say(self.picture.remark(result))
-
-    def _assign(self, values: Mapping[str, Any]) -> None:
-        self._held = True
-        try:
-            for name, value in values.items():
-                assign(name, self.controls[name], value)
-        finally:
-            self._held = False
-
-    def _changed(self, change: Any) -> None:
-        try:
-            with self._lock:
-                if not self._held:
-                    self.draw()
-        except Exception as error:
-            self.surface.say(explain(error), failed=True)
-            # ipywidgets locks a property while it takes it over from the browser: only then is nobody there
-            # to catch an exception.
-            if not getattr(change.owner, "_property_lock", None):
-                raise
-
-    def _resized(self, change: Any) -> None:
-        with self._lock:
-            self.picture.resolution = change.new
-            self.surface.show(self.picture.png(self.result), self.picture.describe(self.result))
+        self._shown = widgets.GridBox(list(self.controls.values()), layout=columns)
+        return self._shown
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        return mimebundle(self.box, self.surface)
+        with self.lock:
+            words = self.painter.words(self.state, self.result)
+            still = with_words(self.painter.pixels(self.state, self.result), words)
+        return mimebundle(self.box, self.surface, still)
+
+
+def one_below_the_other(controls: widgets.Box, extras: list[Any], surface: Surface) -> widgets.Box:
+    """The usual place of all widgets."""
+    layout = widgets.Layout(width="100%", overflow="visible")
+    return widgets.VBox([controls, *extras, surface], layout=layout)
+
+
+class Answering:
+    """See `Laboratory.answering`: takes the lock, and says an error instead of losing it."""
+
+    def __init__(self, laboratory: Laboratory, change: Any) -> None:
+        self.laboratory, self.change = laboratory, change
+
+    def __enter__(self) -> None:
+        self.laboratory.lock.acquire()
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
+        self.laboratory.lock.release()
+        if not isinstance(error, Exception):
+            return False
+        self.laboratory.surface.say(explain(error), failed=True)
+        # ipywidgets locks a property while it takes it over from the browser: only then is nobody there to
+        # catch an exception.
+        return bool(getattr(getattr(self.change, "owner", None), "_property_lock", None))

@@ -1,8 +1,8 @@
 """Painters: from a result to a picture, in full or fast.
 
-A laboratory draws the same axes again and again, and only a few lines move. `Picture.png` therefore draws
-what stands still once, keeps its pixels, and for each result puts them back and draws only what moves on top.
-`Picture.draw` draws everything; a test compares the two pixel for pixel.
+A laboratory shows the same axes again and again, and only a few lines move. `Painter.png` therefore paints
+what stands still once, keeps its pixels, and for each result puts them back and paints only what moves on top.
+`Painter.full` paints everything; a test compares the two pixel for pixel.
 """
 
 from __future__ import annotations
@@ -21,26 +21,29 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from metalib import look
+from metalib.lab.words import Words
 
 MOVING = 10  # zorder of what moves: above all that stands still
 
 
-class Picture:
-    """A painter. A subclass says what stands still, what moves, and what it shows in words.
+class Painter:
+    """Shows (state, result). A subclass says what stands still, what moves, and what it says in words.
 
-        class Dots(Picture):
+        class Dots(Painter):
             width, height = 600, 400                  # pixels at 100 dots an inch
-            def build(self, figure):                  # once: axes, labels, limits, legends
+            def build(self, figure):                  # once: axes, labels, limits
                 axes = figure.subplots()
                 self.dots, = axes.plot([], [], "o")
                 return [self.dots]                    # what moves
-            def update(self, result):                 # for every result: new data
+            def update(self, state, result):          # for every result: new data
                 self.dots.set_data(*result)
-            def describe(self, result):               # the text alternative
+            def words(self, state, result):           # titles, legends and remarks, as text beside the picture
+                return Words([Panel(0, 1, f"{state.count} dots")])
+            def describe(self, state, result):        # the text alternative
                 return f"{len(result[0])} dots"
 
     What moves lies above what stands still (`png` gives it `MOVING` as its zorder where it has less). When
-    `update` has to change something that stands still, it calls `self.redraw()`.
+    `update` has to change something that stands still, it calls `self.renew()`.
     """
 
     width = look.WIDTH
@@ -56,20 +59,20 @@ class Picture:
         """Put the axes and all artists on an empty figure; return the artists that `update` changes."""
         raise NotImplementedError
 
-    def update(self, result: Any) -> None:
+    def update(self, state: Any, result: Any) -> None:
         """Give the moving artists the data of `result`."""
         raise NotImplementedError
 
-    def describe(self, result: Any) -> str:
+    def describe(self, state: Any, result: Any) -> str:
         """The text alternative: what a reader who cannot see the picture needs to know, figures included."""
         raise NotImplementedError
 
-    def remark(self, result: Any) -> str:
-        """A sentence to show below the picture, or ""."""
-        return ""
+    def words(self, state: Any, result: Any) -> Words:
+        """What stands beside the picture as text: titles, legends with their numbers, a remark."""
+        return Words()
 
-    def redraw(self) -> None:
-        """Draw everything next time: something that stands still has changed."""
+    def renew(self) -> None:
+        """Paint everything next time: something that stands still has changed."""
         self._background = None
 
     @property
@@ -82,23 +85,23 @@ class Picture:
         self._resolution = min(2.0, max(1.0, float(value)))
         if self._figure is not None:
             self._figure.dpi = look.DPI * self._resolution
-        self.redraw()
+        self.renew()
 
-    def draw(self, result: Any) -> Figure:
-        """The whole picture as a fresh figure of its own, drawn the plain way."""
+    def full(self, state: Any, result: Any) -> Figure:
+        """The whole picture as a fresh figure of its own, painted the plain way."""
         twin = copy.copy(self)  # `build` keeps its artists on the painter: the twin's are not ours
         with look.style():
             twin._start(animated=False)
-            twin.update(result)
+            twin.update(state, result)
             twin._figure.canvas.draw()
         return twin._figure
 
-    def pixels(self, result: Any) -> np.ndarray:
+    def pixels(self, state: Any, result: Any) -> np.ndarray:
         """The picture as uint8 (height, width, 4), by the fast road; valid until the next call."""
         if self._figure is None:
             with look.style():
                 self._start(animated=True)
-        self.update(result)
+        self.update(state, result)
         canvas = self._figure.canvas
         if self._background is None:
             with look.style():
@@ -110,9 +113,9 @@ class Picture:
             artist.draw(renderer)
         return np.asarray(canvas.buffer_rgba())
 
-    def png(self, result: Any) -> bytes:
+    def png(self, state: Any, result: Any) -> bytes:
         """The picture as a PNG file, by the fast road."""
-        return encode_png(self.pixels(result))
+        return encode_png(self.pixels(state, result))
 
     def to_data(self, axes: Axes, x: float, y: float) -> tuple[float, float] | None:
         """Data coordinates of a point of the picture (0..1 from left and top), or None outside the axes."""
@@ -143,7 +146,7 @@ class Picture:
                 made.index(artist),
             ),
         )
-        self.redraw()
+        self.renew()
 
 
 def encode_png(rgba: np.ndarray) -> bytes:

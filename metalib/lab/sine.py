@@ -1,13 +1,10 @@
 """The sine laboratory: adapt to one sine wave from a few points, and see what each part does.
 
-State: α, inner steps, shots, amplitude A, phase φ, the start point and the draw of the points. Result: the
-function before and after every inner step, and the loss on support and query. Tasks and network are those of
-Finn et al. 2017, section 5.1.
+Tasks and network are those of Finn et al. 2017, section 5.1.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,35 +12,53 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
 from torch import Tensor, nn
 
 from metalib import look
-from metalib.i18n import _
-from metalib.lab import controls
+from metalib.i18n import N_, _
+from metalib.lab.controls import choice, counter, log_slider, slider, whole_slider
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.picture import Picture
+from metalib.lab.panels import StepCurves
+from metalib.lab.picture import Painter
+from metalib.lab.words import Entry, Panel, Words
 from metalib.learners import MAML, GradientLearner
 from metalib.models import sine_net
 from metalib.tasks import SineTasks, TaskBatch, sine
 
 MAX_STEPS, MAX_SHOTS, QUERIES = 10, 20, 10
-EXPLODED = 1e3  # a loss above this is drawn no more: the wave itself never exceeds 25
+EXPLODED = 1e3  # a loss above this is shown no more: the wave itself never exceeds 25
+STARTS = {
+    "random": N_("random"),
+    "joint": N_("joint training"),
+    "maml": N_("MAML"),
+    "fomaml": N_("first-order MAML"),
+    "reptile": N_("Reptile"),
+}
+
+
+@dataclass(frozen=True)
+class SineState:
+    """One sine wave, and how it is learned. `draw` seeds the points."""
+
+    start: str = choice(N_("start point"), STARTS, "maml")
+    alpha: float = log_slider(N_("α (inner rate)"), 0.01, 1e-4, 1.0)
+    steps: int = whole_slider(N_("inner steps"), 3, 0, MAX_STEPS)
+    shots: int = whole_slider(N_("shots"), 5, 1, MAX_SHOTS)
+    amplitude: float = slider(N_("amplitude A"), 2.5, 0.1, 5.0)
+    phase: float = slider(N_("phase φ"), 1.0, 0.0, 3.14, step=0.02)
+    draw: int = counter(N_("new draw"), N_("draw {number}"))
 
 
 @dataclass(frozen=True)
 class SineResult:
-    """What the sine laboratory shows. S shots, Q queries, k inner steps, G grid points; all float arrays.
+    """The way of one adaptation. S shots, Q queries, k inner steps, G grid points; all float arrays.
 
     `curves[i]` (G,) is the function after i steps, `support_loss[i]` and `query_loss[i]` its mean squared
     errors, i = 0 … k. `exploded` is the first step whose support loss is beyond `EXPLODED` or not a number.
     """
 
-    start: str
-    alpha: float
-    amplitude: float
-    phase: float
     x: np.ndarray
     target: np.ndarray
     curves: np.ndarray
@@ -59,54 +74,21 @@ class SineResult:
         return len(self.curves) - 1
 
 
-def adapt_sine(
-    model: nn.Module,
-    start: str,
-    *,
-    alpha: float,
-    steps: int,
-    shots: int,
-    amplitude: float,
-    phase: float,
-    draw: int,
-) -> SineResult:
-    """Adapt `model` to one wave by `steps` inner steps and watch it: the laboratory's pure function.
+def adapt_sine(model: nn.Module, state: SineState) -> SineResult:
+    """Adapt `model`, which maps (N, 1) to (N, 1) and is not changed, as the state says.
 
-    Args:
-        model: maps (N, 1) to (N, 1); it is not changed.
-        start: its name in words.
-        alpha: inner step size; finite, at least 0.
-        steps: at least 0.
-        shots: support points, 1 … 20. One shot more adds a point and leaves the others where they are.
-        amplitude, phase: of the wave A · sin(x − φ), φ in radians.
-        draw: seeds the points.
-
-    Raises:
-        ValueError, TypeError: an argument outside these limits.
+    One shot more adds a point and leaves the others where they are.
     """
-    if not (isinstance(shots, int) and 1 <= shots <= MAX_SHOTS):
-        raise ValueError(
-            _("shots must be a whole number between 1 and {most}, not {value}.").format(
-                most=MAX_SHOTS, value=shots
-            )
-        )
-    if not (math.isfinite(amplitude) and math.isfinite(phase)):
-        raise ValueError(
-            _("amplitude and phase must be finite numbers, not {amplitude} and {phase}.").format(
-                amplitude=amplitude, phase=phase
-            )
-        )
-    drawn = SineTasks(MAX_SHOTS, QUERIES).task(amplitude, phase, torch.Generator().manual_seed(draw))
+    drawn = SineTasks(MAX_SHOTS, QUERIES).task(
+        state.amplitude, state.phase, torch.Generator().manual_seed(state.draw)
+    )
+    shots = state.shots
     task = TaskBatch(drawn.support_x[:, :shots], drawn.support_y[:, :shots], drawn.query_x, drawn.query_y)
-    x, curves, support_loss, query_loss = follow(model, task, alpha, steps)
+    x, curves, support_loss, query_loss = watch(model, task, state.alpha, state.steps)
     bad = np.flatnonzero(~(support_loss <= EXPLODED))
     return SineResult(
-        start=start,
-        alpha=alpha,
-        amplitude=amplitude,
-        phase=phase,
         x=x,
-        target=sine(torch.from_numpy(x), amplitude, phase).numpy(),
+        target=sine(torch.from_numpy(x), state.amplitude, state.phase).numpy(),
         curves=curves,
         support=(flat(task.support_x), flat(task.support_y)),
         query=(flat(task.query_x), flat(task.query_y)),
@@ -117,7 +99,7 @@ def adapt_sine(
 
 
 @torch.no_grad()
-def follow(model: nn.Module, task: TaskBatch, alpha: float, steps: int) -> tuple[np.ndarray, ...]:
+def watch(model: nn.Module, task: TaskBatch, alpha: float, steps: int) -> tuple[np.ndarray, ...]:
     """The way of `model` on one task (T = 1): x (G,), curves (k+1, G), support loss and query loss (k+1,)."""
     x = torch.linspace(-5, 5, 161)
     # MAML's inner loop is plain gradient descent, whatever trained the start point.
@@ -140,59 +122,23 @@ def flat(values: Tensor) -> np.ndarray:
     return values.flatten().numpy()
 
 
-class AdaptationPicture(Picture):
-    """Left: the function before and after every step, and the points. Right: the losses against the step."""
+class WaveCurves:
+    """The wave, its points, and the function before and after every step."""
 
-    height = 420
-    bounds = 6.4  # of the vertical axis on the left: the largest wave and some air
-    losses = (1e-4, 1e2)  # of the vertical axis on the right
+    bounds = 6.4  # of the vertical axis: the largest wave and some air
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
-        left = figure.add_axes((0.062, 0.145, 0.54, 0.75))
-        right = figure.add_axes((0.695, 0.145, 0.28, 0.75))
-        return [*self.build_curves(left), *self.build_losses(right)]
-
-    def build_curves(self, axes: Any) -> list[Artist]:
-        """The left half; returns what moves."""
+    def __init__(self, axes: Axes) -> None:
         axes.set(xlim=(-5.15, 5.15), ylim=(-self.bounds, self.bounds), xlabel="x", ylabel="y")
         axes.set_xticks(range(-4, 5, 2))
-        (self.target,) = axes.plot([], [], label=_("target"), **look.TARGET)
-        (self.before,) = axes.plot([], [], label=_("before"), **look.BEFORE)
+        self.target, self.before = (axes.plot([], [], **style)[0] for style in (look.TARGET, look.BEFORE))
         self.between = [axes.plot([], [], linewidth=1.8)[0] for _step in range(MAX_STEPS - 1)]
-        (self.after,) = axes.plot([], [], label=_("after"), **look.AFTER)
-        (self.query,) = axes.plot([], [], label=_("query"), **look.QUERY)
-        (self.support,) = axes.plot([], [], label=_("support"), **look.SUPPORT)
-        look.legend(axes, handles=[self.target, self.before, self.after, self.support, self.query])
-        return [self.target, self.before, *self.between, self.after, self.query, self.support]
-
-    def build_losses(self, axes: Any) -> list[Artist]:
-        """The right half; returns what moves."""
-        axes.set(
-            xlim=(-0.4, MAX_STEPS + 0.4),
-            ylim=self.losses,
-            yscale="log",
-            xlabel=_("inner step"),
-            ylabel=_("mean squared error"),
+        self.after, self.query, self.support = (
+            axes.plot([], [], **style)[0] for style in (look.AFTER, look.QUERY, look.SUPPORT)
         )
-        axes.set_xticks(range(0, MAX_STEPS + 1, 2))
-        axes.set_yticks([10.0**power for power in range(-4, 3)])
-        axes.minorticks_off()
-        styles = (
-            {**look.SUPPORT, "markersize": 8, "linestyle": "-", "linewidth": 2.2},
-            {**look.QUERY, "linestyle": "--", "linewidth": 2.2},
-        )
-        self.support_line, self.query_line = (axes.plot([], [], **style)[0] for style in styles)
-        self.notes = []
-        # The legend is made by hand, 14 points above the axes, because the losses themselves stand in it.
-        above = ScaledTranslation(0, 14 / 72, axes.figure.dpi_scale_trans)
-        for place, style, colour in ((-0.13, styles[0], look.VERMILION), (0.53, styles[1], look.DARK_GREEN)):
-            row = axes.transAxes + above
-            axes.plot([place], [1.0], transform=row, clip_on=False, **{**style, "linestyle": "none"})
-            text = {"color": colour, "fontsize": look.SMALL, "fontweight": "bold", "va": "center_baseline"}
-            self.notes.append(axes.text(place + 0.045, 1.0, "", transform=row, **text))
-        return [self.query_line, self.support_line, *self.notes]
+        self.moving = [self.target, self.before, *self.between, self.after, self.query, self.support]
 
     def update(self, result: SineResult) -> None:
+        """Show it, up to the last function before an explosion."""
         last = result.steps if result.exploded is None else max(0, result.exploded - 1)
         curves = np.clip(result.curves, -100, 100)  # Agg overflows on what lies too far outside
         self.target.set_data(result.x, result.target)
@@ -204,51 +150,90 @@ class AdaptationPicture(Picture):
         self.after.set_data(result.x if last else [], curves[last] if last else [])
         self.support.set_data(*result.support)
         self.query.set_data(*result.query)
-        self.update_losses(result.support_loss, result.query_loss)
 
-    def update_losses(self, support: np.ndarray, query: np.ndarray) -> None:
-        """Draw both losses, kept inside the axes, and write their last values above."""
-        low, high = self.losses
-        lines, names = (self.support_line, self.query_line), (_("support"), _("query"))
-        for line, note, name, loss in zip(lines, self.notes, names, (support, query), strict=True):
-            line.set_data(
-                np.arange(len(loss)), np.clip(np.nan_to_num(loss, nan=high, posinf=high), low, high)
-            )
-            note.set_text(f"{name} {look.number(loss[-1])}")
+    @staticmethod
+    def legend() -> list[Entry]:
+        """What the lines and points are."""
+        return [
+            Entry(_("target"), look.TARGET),
+            Entry(_("before"), look.BEFORE),
+            Entry(_("after"), look.AFTER),
+            Entry(_("support"), look.SUPPORT),
+            Entry(_("query"), look.QUERY),
+        ]
 
-    def describe(self, result: SineResult) -> str:
-        text = _(
-            "Adapting to the wave {amplitude:.2f} · sin(x − {phase:.2f}); start point: {start}; "
-            "shots: {shots}; α = {alpha:.2g}. Before any step the loss is {support} on the support set and "
-            "{query} on the query set"
-        ).format(
-            amplitude=result.amplitude,
-            phase=result.phase,
-            start=result.start,
-            shots=len(result.support[0]),
-            alpha=result.alpha,
-            support=look.number(result.support_loss[0]),
-            query=look.number(result.query_loss[0]),
+
+class SinePainter(Painter):
+    """Left: the function before and after every step, and the points. Right: the losses against the step."""
+
+    height = 380
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self.names = names
+
+    def build(self, figure: Figure) -> Iterable[Artist]:
+        self.curves = WaveCurves(figure.add_axes((0.062, 0.155, 0.54, 0.82)))
+        axes = figure.add_axes((0.695, 0.155, 0.28, 0.82))
+        self.losses = StepCurves(
+            axes, MAX_STEPS, ylim=(1e-4, 1e2), yscale="log", ylabel=_("mean squared error")
         )
-        if result.steps:
-            support, query = look.number(result.support_loss[-1]), look.number(result.query_loss[-1])
-            text += _("; after step {step} it is {support} and {query}").format(
-                step=result.steps, support=support, query=query
-            )
-        return text + "."
+        axes.set_yticks([10.0**power for power in range(-4, 3)])
+        axes.minorticks_off()
+        return [*self.curves.moving, *self.losses.moving]
 
-    def remark(self, result: SineResult) -> str:
-        if result.exploded is None:
-            return ""
-        return _(
-            "α = {alpha:.2g} is too large for this start: the support loss grew from {first} to {last} after "
-            "step {step}. What you see is the last function before that."
-        ).format(
-            alpha=result.alpha,
-            first=look.number(result.support_loss[0]),
-            last=look.number(result.support_loss[result.exploded]),
-            step=result.exploded,
+    def update(self, state: SineState, result: SineResult) -> None:
+        self.curves.update(result)
+        self.losses.update(result.support_loss, result.query_loss)
+
+    def words(self, state: SineState, result: SineResult) -> Words:
+        last = look.number(result.support_loss[-1]), look.number(result.query_loss[-1])
+        panels = (
+            Panel(0.062, 0.64, legend=self.curves.legend()),
+            Panel(0.66, 1.0, legend=self.losses.legend(*last)),
         )
+        return Words(panels, explosion(state.alpha, result))
+
+    def describe(self, state: SineState, result: SineResult) -> str:
+        return adaptation_in_words(state, result, _(self.names[state.start]))
+
+
+def adaptation_in_words(state: SineState, result: SineResult, start: str) -> str:
+    """What an adaptation from the start of that name did."""
+    text = _(
+        "Adapting to the wave {amplitude:.2f} · sin(x − {phase:.2f}); start point: {start}; "
+        "shots: {shots}; α = {alpha:.2g}. Before any step the loss is {support} on the support set and "
+        "{query} on the query set"
+    ).format(
+        amplitude=state.amplitude,
+        phase=state.phase,
+        start=start,
+        shots=state.shots,
+        alpha=state.alpha,
+        support=look.number(result.support_loss[0]),
+        query=look.number(result.query_loss[0]),
+    )
+    if result.steps:
+        support, query = look.number(result.support_loss[-1]), look.number(result.query_loss[-1])
+        text += _("; after step {step} it is {support} and {query}").format(
+            step=result.steps, support=support, query=query
+        )
+    return text + "."
+
+
+def explosion(alpha: float, result: SineResult) -> str:
+    """A sentence where α was too large, else nothing."""
+    if result.exploded is None:
+        return ""
+    return _(
+        "α = {alpha:.2g} is too large for this start: the support loss grew from {first} to {last} after "
+        "step {step}. What you see is the last function before that."
+    ).format(
+        alpha=alpha,
+        first=look.number(result.support_loss[0]),
+        last=look.number(result.support_loss[result.exploded]),
+        step=result.exploded,
+    )
 
 
 class SineLaboratory(Laboratory):
@@ -256,8 +241,8 @@ class SineLaboratory(Laboratory):
 
     Args:
         starts: name -> model or gradient learner to start from; by default a random network and the four
-            shipped ones.
-        initial: initial values: alpha, steps, shots, amplitude, phase, start, draw.
+            shipped ones, "random", "joint", "maml", "fomaml" and "reptile".
+        initial: values of `SineState` to begin with; the start is MAML's, or else the last one given.
     """
 
     def __init__(self, starts: Mapping[str, nn.Module] | None = None, **initial: Any) -> None:
@@ -265,46 +250,19 @@ class SineLaboratory(Laboratory):
             name: start.model if isinstance(start, GradientLearner) else start
             for name, start in (starts or shipped_starts()).items()
         }
-        names = list(models)
-        first = {
-            "alpha": 0.01,
-            "steps": 3,
-            "shots": 5,
-            "amplitude": 2.5,
-            "phase": 1.0,
-            "draw": 0,
-            "start": _("MAML") if _("MAML") in models else names[-1],
-            **initial,
-        }
-
-        def compute(start: str, **state: Any) -> SineResult:
-            return adapt_sine(models[start], start, **state)
-
+        names = {name: STARTS.get(name, name) for name in models}
         super().__init__(
-            compute,
-            AdaptationPicture(),
-            {
-                "start": controls.choice(_("start point"), names, first.pop("start")),
-                "alpha": controls.log_slider(_("α (inner rate)"), first.pop("alpha"), 1e-4, 1.0),
-                "steps": controls.whole_slider(_("inner steps"), first.pop("steps"), 0, MAX_STEPS),
-                "shots": controls.whole_slider(_("shots"), first.pop("shots"), 1, MAX_SHOTS),
-                "amplitude": controls.slider(_("amplitude A"), first.pop("amplitude"), 0.1, 5.0),
-                "phase": controls.slider(_("phase φ"), first.pop("phase"), 0.0, 3.14, step=0.02),
-                "draw": controls.Counter(_("new draw"), _("draw {number}"), first.pop("draw")),
-            },
+            SineState,
+            lambda state: adapt_sine(models[state.start], state),
+            SinePainter(names),
+            initial={"start": "maml" if "maml" in models else list(models)[-1], **initial},
+            allowed={"start": names},
         )
-        if first:
-            raise TypeError(_("The sine laboratory has no {name}.").format(name=", ".join(first)))
 
 
 def shipped_starts() -> dict[str, nn.Module]:
-    """A random start and the shipped ones: joint training, MAML, first-order MAML, Reptile."""
+    """A random start and the shipped ones."""
     from metalib import weights  # only where it is needed: other laboratories bring their own start points
 
-    return {
-        _("random"): sine_net(),
-        _("joint training"): weights.load("sine-joint"),
-        _("MAML"): weights.load("sine-maml"),
-        _("first-order MAML"): weights.load("sine-fomaml"),
-        _("Reptile"): weights.load("sine-reptile"),
-    }
+    shipped = {name: weights.load(f"sine-{name}") for name in STARTS if name != "random"}
+    return {"random": sine_net(), **shipped}

@@ -62,6 +62,75 @@ function showPictures(model, stage) {
   };
 }
 
+// Words: titles and legends above the picture, panel by panel. They are made as text, never parsed as HTML.
+const SVG = "http://www.w3.org/2000/svg";
+const SHAPES = { // around (0, 0), with radius 1
+  o: "M-1,0 a1,1 0 1,0 2,0 a1,1 0 1,0 -2,0Z", s: "M-.9,-.9H.9V.9H-.9Z", D: "M0,-1.2L1.2,0L0,1.2L-1.2,0Z",
+  "^": "M0,-1L1,.9H-1Z", v: "M0,1L1,-.9H-1Z", x: "M-.8,-.8L.8,.8M-.8,.8L.8,-.8",
+  X: "M0,-.35L.5,-.9L.9,-.5L.35,0L.9,.5L.5,.9L0,.35L-.5,.9L-.9,.5L-.35,0L-.9,-.5L-.5,-.9Z",
+  P: "M-.35,-1H.35V-.35H1V.35H.35V1H-.35V.35H-1V-.35H-.35Z", p: "M0,-1L.95,-.3L.6,.85H-.6L-.95,-.3Z",
+  h: "M0,-1L.87,-.5V.5L0,1L-.87,.5V-.5Z", "*": "M0,-1.2L.3,-.38L1.15,-.36L.48,.16L.71,.98L0,.5L-.71,.98L-.48,.16L-1.15,-.36L-.3,-.38Z",
+  ".": "M-.5,0 a.5,.5 0 1,0 1,0 a.5,.5 0 1,0 -1,0Z",
+};
+
+function swatch(mark) {
+  const svg = document.createElementNS(SVG, "svg");
+  const part = (attributes) => {
+    const path = document.createElementNS(SVG, "path");
+    for (const [name, value] of Object.entries(attributes)) path.setAttribute(name, value);
+    svg.append(path);
+  };
+  svg.setAttribute("viewBox", "-17 -10 34 20");
+  svg.setAttribute("aria-hidden", "true");
+  if (mark.width) {
+    part({ d: "M-16,0H16", stroke: mark.color, "stroke-width": mark.width, "stroke-dasharray": mark.dash.join(" ") });
+  }
+  if (mark.marker) {
+    const radius = mark.size * 0.62;
+    part({
+      d: SHAPES[mark.marker] ?? SHAPES.o, transform: `scale(${radius})`, fill: mark.marker === "x" ? "none" : mark.face,
+      stroke: mark.edge, "stroke-width": mark.edgeWidth / radius,
+    });
+  }
+  return svg;
+}
+
+function showWords(model, place) {
+  let shown = "";
+  function show() {
+    const panels = model.get("words");
+    const wanted = JSON.stringify(panels);
+    if (wanted === shown) return;
+    shown = wanted;
+    const columns = [];
+    let at = 0;
+    place.replaceChildren(...panels.map((panel, index) => {
+      const node = element("div", "metalib-panel");
+      if (panel.title) element("div", "metalib-title", node).textContent = panel.title;
+      if (panel.legend.length) {
+        const legend = element("div", "metalib-legend", node);
+        for (const entry of panel.legend) {
+          const item = element("span", "metalib-entry", legend);
+          if (entry.mark) item.append(swatch(entry.mark));
+          item.append(entry.text);
+        }
+      }
+      if (panel.note) element("div", "metalib-note", node).textContent = panel.note;
+      const end = panels[index + 1]?.left ?? 1;
+      if (panel.left > at) columns.push(`minmax(0, ${panel.left - at}fr)`);
+      node.style.gridColumn = columns.length + 1;
+      columns.push(`minmax(0, ${Math.min(panel.right, end) - panel.left}fr)`);
+      at = Math.min(panel.right, end);
+      return node;
+    }));
+    if (at < 1) columns.push(`minmax(0, ${1 - at}fr)`);
+    place.style.setProperty("--metalib-columns", columns.join(" "));
+  }
+  model.on("change:words", show);
+  show();
+  return () => model.off("change:words", show);
+}
+
 // Events: one unanswered move is under way at most, and of those that wait the newest wins. Everything else is
 // sent at once and makes a waiting move stale.
 function eventSender(model) {
@@ -168,12 +237,14 @@ function tendControls(root) {
 
 function render({ model, el }) {
   const root = element("div", "metalib-surface", el);
+  const words = element("div", "metalib-words", root);
   const stage = element("div", "metalib-stage", root);
   const message = element("div", "metalib-message", root);
   message.setAttribute("role", "status");
   message.setAttribute("aria-live", "polite");
 
   const stopPictures = showPictures(model, stage);
+  const stopWords = showWords(model, words);
   const sender = eventSender(model);
   const pad = strokePad(model, stage);
   let pressed = false;
@@ -246,9 +317,9 @@ function render({ model, el }) {
     message.classList.toggle("metalib-error", model.get("failed"));
   }
   const looks = "change:width change:height change:interactive change:drawing change:label";
-  const words = "change:message change:failed";
+  const messages = "change:message change:failed";
   model.on(looks, dress);
-  model.on(words, say);
+  model.on(messages, say);
   dress();
   say();
 
@@ -270,10 +341,11 @@ function render({ model, el }) {
     sizes.disconnect();
     stopTending();
     stopPictures();
+    stopWords();
     sender.stop();
     pad.stop();
     model.off(looks, dress);
-    model.off(words, say);
+    model.off(messages, say);
   };
 }
 

@@ -12,6 +12,7 @@ The browser's half is `surface.js`. What the two promise together:
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ class Surface(anywidget.AnyWidget):
 
     picture = traitlets.Bytes(b"").tag(sync=True)  # a whole PNG file
     alt = traitlets.Unicode("").tag(sync=True)
+    words = traitlets.List().tag(sync=True)  # titles and legends above the picture: metalib.lab.words.as_json
     width = traitlets.Int(1000).tag(sync=True)  # CSS pixels at most; the picture shrinks with its column
     height = traitlets.Int(420).tag(sync=True)
     resolution = traitlets.Float(1.0).tag(sync=True)  # screen pixels a CSS pixel at full width: 1, 1.5 or 2
@@ -82,11 +84,12 @@ class Surface(anywidget.AnyWidget):
         self._listeners: dict[str, list[Callable]] = {"pointer": [], "key": []}
         self.on_msg(self._receive)
 
-    def show(self, picture: bytes, alt: str) -> None:
-        """Show a PNG file and its text alternative; both change in one message."""
+    def show(self, picture: bytes, alt: str, words: list | None = None) -> None:
+        """Show a PNG file, its text alternative and the words above it; all change in one message."""
         with self.hold_sync():
             self.picture = picture
             self.alt = alt
+            self.words = words or []
 
     def say(self, message: str, failed: bool = False) -> None:
         """Put one sentence below the picture ("" clears it)."""
@@ -147,8 +150,9 @@ def explain(error: Exception) -> str:
     return _("{kind}: {text}").format(kind=type(error).__name__, text=text) if text else type(error).__name__
 
 
-def mimebundle(view: Any, surface: Surface) -> tuple[dict, dict]:
-    """MIME data and metadata that show `view`, or where no kernel runs the surface's picture as it is now.
+def mimebundle(view: Any, surface: Surface, still: bytes = b"") -> tuple[dict, dict]:
+    """MIME data and metadata that show `view`, or where no kernel runs `still`, by default the surface's
+    picture as it is now.
 
     The model id is the view's; on Colab anywidget adds where its widget manager comes from.
     """
@@ -158,10 +162,16 @@ def mimebundle(view: Any, surface: Surface) -> tuple[dict, dict]:
         VIEW_MIME: {**data[VIEW_MIME], "model_id": view.model_id},
         "text/plain": surface.alt or repr(surface),
     }
-    if surface.picture:
-        data["image/png"] = base64.b64encode(surface.picture).decode("ascii")
+    still = still or surface.picture
+    if still:
+        data["image/png"] = base64.b64encode(still).decode("ascii")
+        width, height = struct.unpack(">II", still[16:24])  # a PNG file's own
         metadata = {
             **metadata,
-            "image/png": {"width": surface.width, "height": surface.height, "alt": surface.alt},
+            "image/png": {
+                "width": surface.width,
+                "height": round(height * surface.width / width),
+                "alt": surface.alt,
+            },
         }
     return data, metadata

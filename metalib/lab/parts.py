@@ -1,0 +1,249 @@
+"""What moves a laboratory's state besides its controls: dragging, pointing, keys, playing, buttons, idle work.
+
+Each part is made of pure functions. They get a `View` (the painter, and the state and result it shows) and
+return the state to go to, or None to stay. What they raise is said below the picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import ipywidgets as widgets
+
+from metalib.i18n import _
+from metalib.lab.laboratory import Laboratory, Part
+from metalib.lab.picture import Painter
+from metalib.lab.surface import KeyEvent, PointerEvent, explain
+
+CHUNK, BREATH = 0.04, 0.01  # seconds of idle work, and then of peace in which widgets get their turn
+ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowDown": (0, -1), "ArrowUp": (0, 1)}
+
+
+class View(NamedTuple):
+    """What the learner sees."""
+
+    painter: Painter
+    state: Any
+    result: Any
+
+
+def go(laboratory: Laboratory, wanted: Callable[[View], Any]) -> None:
+    """Go where `wanted` says from what is shown now."""
+    with laboratory.lock:
+        view = View(laboratory.painter, laboratory.state, laboratory.result)
+        state = wanted(view)
+        if state is not None and state != view.state:
+            laboratory.go(state)
+
+
+class Drag(Part):
+    """Take hold of something and pull it.
+
+    Args:
+        grab: (view, x, y) -> what is taken hold of at this point, or None. x, y: 0 … 1 from left and top.
+        pull: (view, held, x, y) -> the state with it moved there.
+    """
+
+    def __init__(self, grab: Callable[..., Any], pull: Callable[..., Any]) -> None:
+        self.grab, self.pull, self.held = grab, pull, None
+
+    def attach(self, laboratory: Laboratory) -> None:
+        laboratory.surface.on_pointer(lambda event: self._pointed(laboratory, event))
+
+    def _pointed(self, laboratory: Laboratory, event: PointerEvent) -> None:
+        def moved(view: View) -> Any:
+            if event.kind == "down":
+                self.held = self.grab(view, event.x, event.y)
+            # "up" carries the last position, and takes the place of a move that was still waiting.
+            held, pulled = self.held, event.kind in ("down", "up") or (event.kind == "move" and event.pressed)
+            if event.kind == "up":
+                self.held = None
+            return self.pull(view, held, event.x, event.y) if pulled and held is not None else None
+
+        go(laboratory, moved)
+
+
+class Touch(Part):
+    """Point at something: by a click, or with `hover` by moving over it.
+
+    Args:
+        at: (view, x, y) -> state; x, y: 0 … 1 from left and top.
+    """
+
+    def __init__(self, at: Callable[..., Any], *, hover: bool = False) -> None:
+        self.at, self.hover = at, hover
+
+    def attach(self, laboratory: Laboratory) -> None:
+        laboratory.surface.hover = laboratory.surface.hover or self.hover
+        laboratory.surface.on_pointer(lambda event: self._pointed(laboratory, event))
+
+    def _pointed(self, laboratory: Laboratory, event: PointerEvent) -> None:
+        if event.kind == "down" or (self.hover and event.kind in ("move", "up")):
+            go(laboratory, lambda view: self.at(view, event.x, event.y))
+
+
+class Keys(Part):
+    """Keys while the picture has the focus: (view, `KeyEvent`) -> state."""
+
+    def __init__(self, pressed: Callable[[View, KeyEvent], Any]) -> None:
+        self.pressed = pressed
+
+    def attach(self, laboratory: Laboratory) -> None:
+        laboratory.surface.on_key(
+            lambda event: go(laboratory, lambda view: self.pressed(view, event))
+        )
+
+
+class Play(Part):
+    """A play button that moves a whole-number control forward, as far as `last(state)` (by default its end).
+
+    Args:
+        name: the field that it moves.
+        label: what stands beside it.
+        interval: milliseconds a step.
+    """
+
+    def __init__(
+        self, name: str, label: str, interval: int = 200, last: Callable[[Any], int] | None = None
+    ) -> None:
+        self.name, self.label, self.interval, self.last = name, label, interval, last
+        self._held = False
+
+    def attach(self, laboratory: Laboratory) -> widgets.HBox:
+        slider = laboratory.controls[self.name]
+        self.last = self.last or (lambda state: slider.max)
+        self.play = widgets.Play(value=slider.value, min=0, max=slider.max, interval=self.interval)
+        self.play.observe(lambda change: self._played(laboratory, change), "value")
+        return widgets.HBox([self.play, widgets.Label(_(self.label))])
+
+    def _played(self, laboratory: Laboratory, change: Any) -> None:
+        if not self._held and change.new <= self.last(laboratory.state):
+            with laboratory.answering(change):
+                laboratory.set(**{self.name: change.new})
+
+    def shown(self, laboratory: Laboratory) -> None:
+        self._held = True
+        try:
+            with self.play.hold_sync():
+                self.play.max = self.last(laboratory.state)
+                self.play.value = getattr(laboratory.state, self.name)
+        finally:
+            self._held = False
+
+
+class Buttons(Part):
+    """A row of buttons: label -> (view) -> state, or None where the button does its work itself."""
+
+    def __init__(self, actions: Mapping[str, Callable[[View], Any]]) -> None:
+        self.actions = actions
+
+    def attach(self, laboratory: Laboratory) -> widgets.HBox:
+        self.buttons = {label: widgets.Button(description=_(label)) for label in self.actions}
+        for label, button in self.buttons.items():
+            button.on_click(lambda _button, label=label: self._press(laboratory, label))
+        layout = widgets.Layout(flex_flow="row wrap", padding="4px", overflow="visible")
+        return widgets.HBox(list(self.buttons.values()), layout=layout)
+
+    def _press(self, laboratory: Laboratory, label: str) -> None:
+        try:
+            go(laboratory, self.actions[label])
+        except Exception as error:  # a browser has nowhere else to show it
+            laboratory.surface.say(explain(error), failed=True)
+
+
+class Background(Part):
+    """Work in pieces while the kernel is idle: `work(laboratory) -> bool`, whether there is more to do.
+
+    It runs in the kernel's own loop, each piece under the laboratory's lock, with a breath between two in
+    which widgets are answered. `start` does nothing where it runs already; `stop` ends it after the piece.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Laboratory], bool],
+        ended: Callable[[Laboratory], object] = lambda laboratory: None,
+        *,
+        breath: float = BREATH,
+    ) -> None:
+        self.work, self.ended, self.breath = work, ended, breath
+        self._task: asyncio.Task | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Is it at work. Its loop ends with the browser page where JupyterLab gives widgets their own thread."""
+        task = self._task
+        return task is not None and not task.done() and task.get_loop().is_running()
+
+    def start(self, laboratory: Laboratory) -> None:
+        """Go to work. Raises RuntimeError where no loop runs: a plain script has no idle time."""
+        if not self.is_running:
+            self._task = asyncio.get_running_loop().create_task(self._run(laboratory))
+
+    def stop(self) -> None:
+        """No further piece."""
+        self._task = None
+
+    async def _run(self, laboratory: Laboratory) -> None:
+        task, more = asyncio.current_task(), True
+        try:
+            while more:
+                with laboratory.lock:
+                    if task is not self._task:
+                        return
+                    more = self.work(laboratory)
+                    if not more:
+                        self._task = None  # under the lock: who wants more now starts it anew
+                await asyncio.sleep(self.breath if more else 0)
+        except KeyboardInterrupt:
+            pass  # the kernel's stop button ends this work too, and must not end the kernel's own loop
+        except Exception as error:
+            laboratory.surface.say(explain(error), failed=True)
+        finally:
+            if self._task in (task, None):
+                self._task = None
+                self.ended(laboratory)
+
+
+class Idle(Background):
+    """Work on the present state's result in idle time, and show it anew as the work doubles, and at its end.
+
+    Args:
+        work: (state, seconds) -> whether there is more to do. It goes on for about so many seconds and keeps
+            what it has found, so that `compute(state)` gives more the next time.
+    """
+
+    def __init__(self, work: Callable[[Any, float], bool]) -> None:
+        super().__init__(self._piece)
+        self.go_on = work
+        self._state: Any = None
+        self._spent = self._shown_at = 0.0
+
+    def finish(self, laboratory: Laboratory) -> Any:
+        """Do all the work for the present state now; returns the result."""
+        with laboratory.lock:
+            while self.go_on(laboratory.state, float("inf")):
+                pass
+            return laboratory.refresh()
+
+    def shown(self, laboratory: Laboratory) -> None:
+        if laboratory.state != self._state:
+            self._state, self._spent, self._shown_at = laboratory.state, 0.0, 0.0
+            try:
+                self.start(laboratory)
+            except RuntimeError:  # no loop: there is `finish`
+                pass
+
+    def _piece(self, laboratory: Laboratory) -> bool:
+        began = time.perf_counter()
+        more = self.go_on(laboratory.state, CHUNK)
+        self._spent += time.perf_counter() - began
+        if not more or self._spent >= 2 * self._shown_at + CHUNK:
+            self._shown_at = self._spent
+            laboratory.refresh()
+        return more
+
+

@@ -1,0 +1,140 @@
+"""What a laboratory says beside its picture: titles, legends with their numbers, and a remark.
+
+In a notebook it is text, so it can be read at every size, in every script, and aloud. Where no kernel runs,
+`with_words` writes the same on top of the still picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from metalib import look
+
+DASHES = {"-": (), "solid": (), "--": (3.7, 1.6), ":": (1.0, 1.65), "-.": (6.4, 1.6, 1.0, 1.6)}
+HEAD, LINE = 26, 22  # pixels of a title and of a line of a legend, in the still picture
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a legend: a text, and the look (matplotlib's names) of the line or marker that it explains."""
+
+    text: str
+    look: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The words above the part of the picture from `left` to `right` (0 … 1): a title and a legend."""
+
+    left: float = 0.0
+    right: float = 1.0
+    title: str = ""
+    legend: Sequence[Entry] = ()
+    note: str = ""
+    """A sentence below the legend."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """All words of one picture: panels from left to right, side by side, and a remark below the picture."""
+
+    panels: Sequence[Panel] = ()
+    remark: str = ""
+
+
+def as_json(words: Words) -> list[dict[str, Any]]:
+    """The panels as plain lists and dicts, for the browser; it makes text of them, never HTML."""
+    return [
+        {
+            "left": round(panel.left, 4),
+            "right": round(panel.right, 4),
+            "title": panel.title,
+            "note": panel.note,
+            "legend": [{"text": entry.text, "mark": _mark(entry.look)} for entry in panel.legend],
+        }
+        for panel in words.panels
+    ]
+
+
+def _mark(style: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The look of a line in the browser's terms: colours, dashes in pixels, a marker's name and size."""
+    if style is None:
+        return None
+    line = Line2D([], [], **style)
+    width, dash = line.get_linewidth(), style.get("linestyle", "-")
+    marker = str(line.get_marker())
+    return {
+        "color": to_hex(line.get_color()),
+        "width": 0 if dash in ("none", "None", "") else round(width, 2),
+        "dash": [round(part * width, 2) for part in (DASHES[dash] if isinstance(dash, str) else dash[1])]
+        if dash not in ("none", "None", "")
+        else [],
+        "marker": "" if marker in ("None", "none", "") else marker,
+        "face": _colour(line.get_markerfacecolor()),
+        "edge": _colour(line.get_markeredgecolor()),
+        "edgeWidth": round(line.get_markeredgewidth(), 2),
+        "size": round(min(line.get_markersize(), 13), 2),
+    }
+
+
+def _colour(colour: Any) -> str:
+    return "none" if isinstance(colour, str) and colour == "none" else to_hex(colour)
+
+
+def with_words(pixels: np.ndarray, words: Words) -> bytes:
+    """A PNG file of the picture, uint8 (height, width, 4), with its titles and legends written above it."""
+    from metalib.lab.picture import encode_png  # it stands above this module
+
+    if not words.panels:
+        return encode_png(pixels)
+    scale = pixels.shape[1] / look.WIDTH
+    figure = Figure(figsize=(look.WIDTH / look.DPI, 4), dpi=look.DPI * scale)
+    FigureCanvasAgg(figure)
+    with look.style():
+        below = max(_write(figure, panel) for panel in words.panels)
+        figure.canvas.draw()
+    band = np.asarray(figure.canvas.buffer_rgba())[: round((below + 8) * scale)]
+    return encode_png(np.concatenate([band, pixels]))
+
+
+def _write(figure: Figure, panel: Panel) -> float:
+    """Write one panel from the top down; returns how far down it reaches, in pixels."""
+    width, height = look.WIDTH, figure.get_figheight() * look.DPI
+    left, right, down = panel.left * width, panel.right * width, 6.0
+
+    def write(text: str, x: float, **style: Any) -> float:
+        style = {"fontsize": look.SMALL, "va": "top", **style}
+        made = figure.text(x / width, 1 - down / height, text, **style)
+        return made.get_window_extent().width * look.DPI / figure.dpi
+
+    if panel.title:
+        write(panel.title, left, fontsize=look.TITLE, fontweight="bold")
+        down += HEAD
+    across = left
+    for entry in panel.legend:
+        start = across + (36 if entry.look else 0)
+        long = write(entry.text, start)
+        if start + long > right and across > left:  # it does not fit here any more: on the next line
+            figure.texts[-1].remove()
+            across, down = left, down + LINE
+            start = across + (36 if entry.look else 0)
+            long = write(entry.text, start)
+        if entry.look:
+            y = 1 - (down + 9) / height
+            figure.add_artist(Line2D([across / width, (across + 15) / width, (across + 30) / width], [y] * 3,
+                                     markevery=[1], **entry.look))  # fmt: skip
+        across = start + long + 18
+    if panel.legend:
+        down += LINE
+    for line in panel.note.split("\n") if panel.note else ():
+        write(line, left)
+        down += LINE
+    return down
