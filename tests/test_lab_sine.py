@@ -9,13 +9,21 @@ import torch
 
 from metalib import look
 from metalib.lab import SineLaboratory, TrainingLaboratory
-from metalib.lab.sine import AdaptationPicture, adapt_sine
+from metalib.lab.sine import SinePainter, SineState, adapt_sine
 from metalib.learners import MAML, ProtoNet
 from metalib.models import sine_net
 from metalib.tasks import SineTasks
 from metalib.training import Training
 
-STATE = {"alpha": 0.01, "steps": 4, "shots": 5, "amplitude": 2.0, "phase": 1.0, "draw": 0}
+VALUES = {"alpha": 0.01, "steps": 4, "shots": 5, "amplitude": 2.0, "phase": 1.0, "draw": 0}
+
+
+def state(**changes):
+    return SineState(**{**VALUES, "start": "mine", **changes})
+
+
+def painter():
+    return SinePainter({"mine": "my start"})
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +32,7 @@ def model():
 
 
 def test_the_way_is_plain_gradient_descent(model):
-    result = adapt_sine(model, "start", **STATE)
+    result = adapt_sine(model, state())
     x, y = (torch.from_numpy(values).unsqueeze(1) for values in result.support)
     twin = sine_net()
     twin.load_state_dict(model.state_dict())
@@ -44,55 +52,62 @@ def test_the_way_is_plain_gradient_descent(model):
 
 def test_the_points_belong_to_the_wave_and_the_model_is_left_alone(model):
     before = [parameter.clone() for parameter in model.parameters()]
-    result = adapt_sine(model, "start", **STATE)
+    result = adapt_sine(model, state())
     for x, y in (result.support, result.query, (result.x, result.target)):
         np.testing.assert_allclose(y, 2.0 * np.sin(x - 1.0), atol=1e-5)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 def test_one_shot_more_leaves_all_other_points_where_they_are(model):
-    five, six = (adapt_sine(model, "start", **{**STATE, "shots": shots}) for shots in (5, 6))
+    five, six = (adapt_sine(model, state(shots=shots)) for shots in (5, 6))
     np.testing.assert_array_equal(five.support[0], six.support[0][:5])
     np.testing.assert_array_equal(five.query[0], six.query[0])
 
 
 def test_a_draw_can_be_had_again(model):
-    one, other, again = (adapt_sine(model, "start", **{**STATE, "draw": draw}) for draw in (0, 1, 0))
+    one, other, again = (adapt_sine(model, state(draw=draw)) for draw in (0, 1, 0))
     assert (one.support[0] != other.support[0]).all()
     np.testing.assert_array_equal(one.curves, again.curves)
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    "change, error, message",
     [
-        ({"alpha": math.nan}, "alpha must be a finite number"),
-        ({"alpha": -1.0}, "alpha must be a finite number"),
-        ({"alpha": math.inf}, "alpha must be a finite number"),
-        ({"steps": -1}, "steps must be at least 0"),
-        ({"shots": 0}, "shots must be a whole number between 1 and 20, not 0"),
-        ({"shots": 21}, "shots must be a whole number between 1 and 20, not 21"),
-        ({"phase": math.nan}, "finite numbers"),
+        ({"alpha": math.nan}, ValueError, "alpha must lie between 0.0001 and 1; nan does not"),
+        ({"alpha": -1.0}, ValueError, "alpha must lie between 0.0001 and 1; -1.0 does not"),
+        ({"alpha": math.inf}, ValueError, "alpha must lie between 0.0001 and 1; inf does not"),
+        ({"alpha": "0,01"}, TypeError, "alpha must be a number, not '0,01'"),
+        ({"steps": -1}, ValueError, "steps must lie between 0 and 10; -1 does not"),
+        ({"steps": 2.5}, TypeError, "steps must be a whole number, not 2.5"),
+        ({"shots": 0}, ValueError, "shots must lie between 1 and 20; 0 does not"),
+        ({"shots": 21}, ValueError, "shots must lie between 1 and 20; 21 does not"),
+        ({"phase": math.nan}, ValueError, "phase must lie between 0 and 3.14; nan does not"),
+        ({"start": "MAML"}, ValueError, "start must be one of 'mine', not 'MAML'"),
     ],
 )
-def test_bad_values_are_named(model, change, message):
-    with pytest.raises(ValueError, match=message):
-        adapt_sine(model, "start", **{**STATE, **change})
+def test_bad_values_are_named_at_the_start_and_later(model, change, error, message):
+    with pytest.raises(error, match=message):
+        SineLaboratory({"mine": model}, **change)
+    lab = SineLaboratory({"mine": model})
+    with pytest.raises(error, match=message):
+        lab.set(**change)
 
 
 @pytest.mark.parametrize(
     "change", [{}, {"steps": 0}, {"steps": 10}, {"alpha": 1.0, "steps": 10}, {"shots": 20}]
 )
 def test_fast_picture_equals_the_full_draw(model, change):
-    picture = AdaptationPicture()
-    picture.pixels(adapt_sine(model, "start", **{**STATE, "steps": 7}))  # something else was there before
-    result = adapt_sine(model, "start", **{**STATE, **change})
-    full = np.asarray(picture.draw(result).canvas.buffer_rgba())
-    assert (picture.pixels(result) == full).all()
+    picture, before, now = painter(), state(steps=7), state(**change)
+    picture.pixels(before, adapt_sine(model, before))  # something else was there before
+    result = adapt_sine(model, now)
+    full = np.asarray(picture.full(now, result).canvas.buffer_rgba())
+    assert (picture.pixels(now, result) == full).all()
     assert (full[..., 3] == 255).all(), "the file is written without transparency"
 
 
 def test_no_text_is_small_or_cut_off(model):
-    figure = AdaptationPicture().draw(adapt_sine(model, "start", **{**STATE, "alpha": 0.05, "steps": 10}))
+    now = state(alpha=0.05, steps=10)
+    figure = painter().full(now, adapt_sine(model, now))
     texts = [
         text for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")) if text.get_text()
     ]
@@ -111,14 +126,14 @@ def test_an_exploding_alpha_says_so_and_the_laboratory_stays_usable(model):
     assert lab.surface.message.startswith("α = 1 is too large for this start: the support loss grew from ")
     assert f"after step {result.exploded}." in lab.surface.message
     assert not lab.surface.failed
-    drawn = lab.picture.after.get_ydata()
+    drawn = lab.painter.curves.after.get_ydata()
     assert np.isfinite(drawn).all() and (np.abs(drawn) <= 100).all()
     lab.set(alpha=0.001)
     assert lab.surface.message == ""
 
 
 def test_words_tell_what_the_picture_shows(model):
-    lab = SineLaboratory({"random": model, "other": model}, start="other", **{**STATE, "alpha": 0.02})
+    lab = SineLaboratory({"random": model, "other": model}, start="other", **{**VALUES, "alpha": 0.02})
     words, result = lab.surface.alt, lab.result
     for part in (
         "2.00 · sin(x − 1.00)",
@@ -133,13 +148,13 @@ def test_words_tell_what_the_picture_shows(model):
 
 
 def test_zero_steps_show_the_start_point_itself(model):
-    result = adapt_sine(model, "start", **{**STATE, "steps": 0})
+    result = adapt_sine(model, state(steps=0))
     assert result.curves.shape == (1, len(result.x))
     assert result.exploded is None
 
 
 def test_starts_may_be_learners_and_an_unknown_setting_is_refused(model):
-    assert SineLaboratory({"mine": MAML(model)}).result.start == "mine"
+    assert SineLaboratory({"mine": MAML(model)}).state.start == "mine"
     with pytest.raises(TypeError, match="no beta"):
         SineLaboratory({"mine": model}, beta=1)
 
@@ -180,8 +195,8 @@ def test_training_goes_back_to_every_moment():
     assert first.iteration == 0
     assert all(torch.equal(a, b) for a, b in zip(start, lab._model.parameters(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(start, parameters(lab), strict=True))
-    full = np.asarray(lab.picture.draw(lab.result).canvas.buffer_rgba())
-    assert (lab.picture.pixels(lab.result) == full).all()
+    full = np.asarray(lab.painter.full(lab.state, lab.result).canvas.buffer_rgba())
+    assert (lab.painter.pixels(lab.state, lab.result) == full).all()
     assert "Meta-iteration 0." in lab.surface.alt
 
 
@@ -194,21 +209,21 @@ def test_intervals_between_moments_grow():
 
 def test_pausing_and_going_on_loses_no_step(monkeypatch):
     # A few iterations at a time: a quick machine would else be done before it can be paused.
-    monkeypatch.setattr("metalib.lab.training.CHUNK", 0.002)
+    monkeypatch.setattr("metalib.lab.meta_training.CHUNK", 0.002)
     straight = TrainingLaboratory(training(), 40)
     straight.train()
 
     async def in_pieces():
         lab = TrainingLaboratory(training(), 40)
-        lab.start_button.click()
-        lab.start_button.click()  # a second press changes nothing
+        lab.buttons.start.click()
+        lab.buttons.start.click()  # a second press changes nothing
         lab.start()
-        assert lab.is_running and not lab.pause_button.disabled
+        assert lab.is_running and not lab.buttons.pause.disabled
         await asyncio.sleep(0)
-        lab.pause_button.click()
+        lab.buttons.pause.click()
         await asyncio.sleep(0.02)
         paused = lab.training.iteration
-        assert not lab.is_running and not lab.start_button.disabled
+        assert not lab.is_running and not lab.buttons.start.disabled
         await asyncio.sleep(0.02)
         assert lab.training.iteration == paused
         lab.train(3)
@@ -218,7 +233,7 @@ def test_pausing_and_going_on_loses_no_step(monkeypatch):
         return lab
 
     lab = asyncio.run(in_pieces())
-    assert lab.training.iteration == 40 and lab.start_button.disabled
+    assert lab.training.iteration == 40 and lab.buttons.start.disabled
     lab.start()  # nothing is left: no loop needed, nothing happens
     assert lab.training.history.loss == straight.training.history.loss
     assert all(torch.equal(a, b) for a, b in zip(parameters(lab), parameters(straight), strict=True))
@@ -229,8 +244,8 @@ def test_looking_back_while_it_trains_is_not_disturbed():
     lab.train(20)
     lab.set(position=2)
     lab.train(10)
-    assert lab.state["position"] == 2
-    assert lab.progress.value == "30 of 40 meta-iterations"
+    assert lab.state.position == 2
+    assert lab.buttons.progress.value == "30 of 40 meta-iterations"
 
 
 def test_an_exploding_training_is_said_in_the_background_and_raised_in_the_foreground():

@@ -2,7 +2,8 @@
 
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.picture import Painter
+from metalib.lab.meta_training import TrainingLaboratory
 from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
-__all__ = ["KeyEvent", "Laboratory", "Painter", "PointerEvent", "SineLaboratory", "Surface"]
+__all__ = ["KeyEvent", "Laboratory", "Painter", "PointerEvent", "SineLaboratory", "Surface", "TrainingLaboratory"]

@@ -6,12 +6,11 @@ of these moments, and the picture shows the adaptation from there on one task, b
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
 import numpy as np
@@ -21,16 +20,36 @@ from matplotlib.figure import Figure
 
 from metalib import look
 from metalib.history import smooth
-from metalib.i18n import _
-from metalib.lab import controls
-from metalib.lab.laboratory import Laboratory
-from metalib.lab.sine import AdaptationPicture, SineResult, adapt_sine
-from metalib.lab.surface import explain
+from metalib.i18n import N_, _
+from metalib.lab.controls import counter, whole_slider
+from metalib.lab.laboratory import Laboratory, Part
+from metalib.lab.panels import StepCurves
+from metalib.lab.parts import Background, Play
+from metalib.lab.picture import Painter
+from metalib.lab.sine import (
+    MAX_STEPS,
+    SineResult,
+    SineState,
+    WaveCurves,
+    adapt_sine,
+    adaptation_in_words,
+    explosion,
+)
+from metalib.lab.words import Panel, Words
 from metalib.learners import GradientLearner
 from metalib.tasks.batch import check_positive
 from metalib.training import Training, training_steps
 
 CHUNK, BREATH = 0.1, 0.02  # seconds of training, and then of peace in which other widgets get their turn
+META_LOSSES = (0.1, 10.0)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Which kept moment is shown, and on which task."""
+
+    position: int = whole_slider(N_("look back"), 0, 0, 1)
+    task: int = counter(N_("another task"), N_("task {number}"), 8)
 
 
 @dataclass(frozen=True)
@@ -38,66 +57,83 @@ class Moment:
     """What adaptation looked like after `iteration` meta-iterations, and the meta-losses so far."""
 
     iteration: int
+    sine: SineState
     adaptation: SineResult
     losses: np.ndarray  # (iterations so far,) the smoothed meta-loss
 
 
-class TrainingPicture(AdaptationPicture):
+class TrainingPainter(Painter):
     """Left: the adaptation curves. Right: the loss against the inner step, and the meta-training curve."""
 
-    height = 480
-    losses = (1e-3, 1e2)
-    meta_losses = (0.1, 10.0)
+    height = 430
 
     def __init__(self, iterations: int) -> None:
         super().__init__()
         self.iterations = iterations
 
     def build(self, figure: Figure) -> Iterable[Artist]:
-        left = figure.add_axes((0.062, 0.13, 0.54, 0.77))
-        above = figure.add_axes((0.695, 0.60, 0.28, 0.30))
-        below = figure.add_axes((0.695, 0.13, 0.28, 0.30))
-        moving = [*self.build_curves(left), *self.build_losses(above)]
+        self.curves = WaveCurves(figure.add_axes((0.062, 0.135, 0.54, 0.84)))
+        above = figure.add_axes((0.695, 0.635, 0.28, 0.34))
+        below = figure.add_axes((0.695, 0.135, 0.28, 0.33))
+        self.steps = StepCurves(above, MAX_STEPS, ylim=(1e-3, 1e2), yscale="log", ylabel=_("loss"))
         above.set_yticks([1e-2, 1e0, 1e2])
-        above.set_ylabel(_("loss"))
-        below.set(
-            xlim=(0, self.iterations),
-            ylim=self.meta_losses,
-            yscale="log",
-            xlabel=_("meta-iteration"),
-            ylabel=_("meta-loss"),
-        )
+        above.minorticks_off()
+        below.set(xlim=(0, self.iterations), ylim=META_LOSSES, yscale="log")
+        below.set(xlabel=_("meta-iteration"), ylabel=_("meta-loss"))
         below.set_yticks([0.1, 1, 10])
         below.locator_params(axis="x", nbins=4)
         below.minorticks_off()
         (self.training,) = below.plot([], [], color=look.BLUE)
         (self.here,) = below.plot([], [], color=look.BLACK, linestyle=":", linewidth=1.6)
         (self.marker,) = below.plot([], [], color=look.BLACK, marker="D", markersize=9, linestyle="none")
-        self.when = below.text(
-            0.0, 1.06, "", transform=below.transAxes, fontsize=look.SMALL, fontweight="bold"
-        )
-        return [*moving, self.training, self.here, self.marker, self.when]
+        return [*self.curves.moving, *self.steps.moving, self.training, self.here, self.marker]
 
-    def update(self, result: Moment) -> None:
-        super().update(result.adaptation)
-        low, high = self.meta_losses
+    def update(self, state: TrainingState, result: Moment) -> None:
+        self.curves.update(result.adaptation)
+        self.steps.update(result.adaptation.support_loss, result.adaptation.query_loss)
+        low, high = META_LOSSES
         losses = np.clip(result.losses, low, high)
         self.training.set_data(np.arange(1, len(losses) + 1), losses)
         at = result.iteration
         self.here.set_data([at, at], [low, high])
         self.marker.set_data([at] if at else [], [losses[at - 1]] if at else [])
-        self.when.set_text(_("meta-iteration {iteration}").format(iteration=at))
 
-    def describe(self, result: Moment) -> str:
+    def words(self, state: TrainingState, result: Moment) -> Words:
+        adaptation = result.adaptation
+        last = look.number(adaptation.support_loss[-1]), look.number(adaptation.query_loss[-1])
+        title = _("after meta-iteration {iteration}").format(iteration=result.iteration)
+        panels = (
+            Panel(0.062, 0.64, title, self.curves.legend()),
+            Panel(0.66, 1.0, legend=self.steps.legend(*last)),
+        )
+        return Words(panels, explosion(result.sine.alpha, adaptation))
+
+    def describe(self, state: TrainingState, result: Moment) -> str:
         text = _("Meta-iteration {iteration}").format(iteration=result.iteration)
         if result.iteration:
-            text += _(", meta-loss {loss}").format(
-                loss=look.number(float(result.losses[result.iteration - 1]))
-            )
-        return f"{text}. {super().describe(result.adaptation)}"
+            loss = look.number(float(result.losses[result.iteration - 1]))
+            text += _(", meta-loss {loss}").format(loss=loss)
+        return f"{text}. {adaptation_in_words(result.sine, result.adaptation, 'θ')}"
 
-    def remark(self, result: Moment) -> str:
-        return super().remark(result.adaptation)
+
+class StartPause(Part):
+    """The buttons of a training in the background, and how far it is."""
+
+    def attach(self, laboratory: TrainingLaboratory) -> widgets.HBox:
+        self.start = widgets.Button(description=_("Start"), icon="play", button_style="primary")
+        self.pause = widgets.Button(description=_("Pause"), icon="pause", disabled=True)
+        self.progress = widgets.Label()
+        self.start.on_click(lambda button: laboratory.start())
+        self.pause.on_click(lambda button: laboratory.pause())
+        layout = widgets.Layout(flex_flow="row wrap", padding="4px", overflow="visible")
+        return widgets.HBox([self.start, self.pause, self.progress], layout=layout)
+
+    def refresh(self, laboratory: TrainingLaboratory) -> None:
+        """Which of the two can be pressed, and how far it is."""
+        done, goal = laboratory.training.iteration, laboratory.iterations
+        self.start.disabled = laboratory.is_running or done >= goal
+        self.pause.disabled = not laboratory.is_running
+        self.progress.value = _("{done} of {total} meta-iterations").format(done=done, total=goal)
 
 
 class TrainingLaboratory(Laboratory):
@@ -134,68 +170,40 @@ class TrainingLaboratory(Laboratory):
             )
         self.training, self.iterations = training, iterations
         alpha = training.learner.alpha if alpha is None else alpha
-        self.shown = {"steps": steps, "shots": shots, "alpha": alpha}
+        self._adaptation = SineState(steps=steps, shots=shots, alpha=alpha)
         self.snapshots: list[tuple[int, dict[str, torch.Tensor]]] = []
         self._planned = planned_moments(training.iteration, iterations)
         self._model = copy.deepcopy(training.learner.model)  # takes the values of one snapshot after another
-        self._task: asyncio.Task | None = None
-        self._wanted = False
         self._keep()
         self._newest = (0, training.iteration)  # the last moment that the slider was told of
-
-        self.start_button = widgets.Button(description=_("Start"), icon="play", button_style="primary")
-        self.pause_button = widgets.Button(description=_("Pause"), icon="pause", disabled=True)
-        self.progress = widgets.Label()
-        self.play = widgets.Play(value=0, min=0, max=0, interval=150)
-        position = widgets.IntSlider(
-            0,
-            min=0,
-            max=max(1, len(self._planned) - 1),  # fixed: after a change of its range the End key goes astray
-            readout=False,
-            description=_("look back"),
-            style={"description_width": "initial"},
-            layout=widgets.Layout(width="auto"),
-        )
-        # One way only: a link back would bring old positions home after the learner has moved on.
-        self._link = widgets.jsdlink((self.play, "value"), (position, "value"))
-        self.start_button.on_click(lambda button: self.start())
-        self.pause_button.on_click(lambda button: self.pause())
-        buttons = widgets.HBox(
-            [self.start_button, self.pause_button, self.play, self.progress],
-            layout=widgets.Layout(flex_flow="row wrap", padding="4px", overflow="visible"),
-        )
+        self._background = Background(lambda lab: self._piece(), lambda lab: self._catch_up(), breath=BREATH)
+        self.buttons = StartPause()
+        play = Play("position", N_("play the training so far"), 150, lambda state: len(self.snapshots) - 1)
         super().__init__(
+            TrainingState,
             self.moment,
-            TrainingPicture(iterations),
-            {"position": position, "task": controls.Counter(_("another task"), _("task {number}"), 8)},
-            extras=(buttons,),
+            TrainingPainter(iterations),
+            # Its range is fixed: after a change of it the slider's End key goes astray.
+            allowed={"position": (0, max(1, len(self._planned) - 1))},
+            on=(self.buttons, play),
         )
-        self._refresh()
+        self.buttons.refresh(self)
 
-    def moment(self, position: int, task: int) -> Moment:
+    def moment(self, state: TrainingState) -> Moment:
         """The result at the snapshot number `position`, or at the newest where that is still to come."""
-        iteration, values = self.snapshots[min(position, len(self.snapshots) - 1)]
+        iteration, values = self.snapshots[min(state.position, len(self.snapshots) - 1)]
         self._model.load_state_dict(values)
-        chosen = torch.rand(2, generator=torch.Generator().manual_seed(task), dtype=torch.float64).tolist()
-        adaptation = adapt_sine(
-            self._model,
-            _("θ"),
-            **self.shown,
-            amplitude=1.0 + 4.0 * chosen[0],
-            phase=math.pi * chosen[1],
-            draw=task,
-        )
-        # One window throughout, so that the part already drawn does not move while the rest arrives.
+        chosen = torch.rand(2, generator=torch.Generator().manual_seed(state.task), dtype=torch.float64)
+        amplitude, phase = 1.0 + 4.0 * chosen[0].item(), math.pi * chosen[1].item()
+        sine = replace(self._adaptation, amplitude=amplitude, phase=phase, draw=state.task)
+        # One window throughout, so that the part already painted does not move while the rest arrives.
         losses = smooth(self.training.history.loss, max(5, self.iterations // 20))
-        return Moment(iteration, adaptation, np.array(losses))
+        return Moment(iteration, sine, adapt_sine(self._model, sine), np.array(losses))
 
     @property
     def is_running(self) -> bool:
         """Is it training in the background."""
-        task = (
-            self._task
-        )  # its loop ends with the browser page where JupyterLab gives widgets a thread of their own
-        return self._wanted and task is not None and not task.done() and task.get_loop().is_running()
+        return self._background.is_running
 
     def train(self, iterations: int | None = None) -> None:
         """Train `iterations` more meta-iterations now (all that are left, where None), then show the last."""
@@ -210,46 +218,30 @@ class TrainingLaboratory(Laboratory):
 
     def start(self) -> None:
         """Train in the background of this kernel; nothing happens where it already does, or has finished."""
-        if self.is_running or self.training.iteration >= self.iterations:
-            return
-        self._wanted = True
-        self._task = asyncio.get_running_loop().create_task(self._run())
-        self._refresh()
+        if self.training.iteration < self.iterations:
+            self._background.start(self)
+        self.buttons.refresh(self)
 
     def pause(self) -> None:
         """Stop after the running meta-iteration. `start` goes on from there."""
-        self._wanted = False
+        self._background.stop()
         self._show_last()
 
-    async def _run(self) -> None:
-        task = asyncio.current_task()
-        try:
-            while self._wanted and task is self._task and self.training.iteration < self.iterations:
-                began = time.perf_counter()
-                while time.perf_counter() - began < CHUNK and self.training.iteration < self.iterations:
-                    with self._lock:
-                        if not (self._wanted and task is self._task):
-                            return
-                        self._step()
-                self._catch_up()
-                await asyncio.sleep(BREATH)
-        except KeyboardInterrupt:
-            pass  # the kernel's stop button is a pause too, and must not end the kernel's own loop
-        except Exception as error:
-            self.surface.say(explain(error), failed=True)
-        finally:
-            if task is self._task:
-                self._wanted = False
-            self._refresh()
+    def _piece(self) -> bool:
+        began = time.perf_counter()
+        while time.perf_counter() - began < CHUNK and self.training.iteration < self.iterations:
+            self._step()
+        self._catch_up()
+        return self.training.iteration < self.iterations
 
     def _step(self) -> None:
-        with self._lock:
+        with self.lock:
             next(training_steps(self.training, self.iterations))
             if self.training.iteration in self._planned:
                 self._keep()
 
     def _show_last(self) -> None:
-        with self._lock:
+        with self.lock:
             if self.snapshots[-1][0] != self.training.iteration:
                 self._keep()
             self._catch_up()
@@ -265,22 +257,16 @@ class TrainingLaboratory(Laboratory):
 
     def _catch_up(self) -> None:
         """Go on to the newest snapshot, unless somebody is looking back."""
-        with self._lock:
+        with self.lock:
             newest = (len(self.snapshots) - 1, self.snapshots[-1][0])
             if newest != self._newest:
-                following = self.controls["position"].value >= self._newest[0]
+                following = self.state.position >= self._newest[0]
                 self._newest = newest
-                self.play.max = newest[0]
                 if following:
-                    self._assign({"position": newest[0]})
-                    self.draw()
-            self._refresh()
-
-    def _refresh(self) -> None:
-        done = self.training.iteration
-        self.start_button.disabled = self.is_running or done >= self.iterations
-        self.pause_button.disabled = not self.is_running
-        self.progress.value = _("{done} of {total} meta-iterations").format(done=done, total=self.iterations)
+                    self.set(position=newest[0])
+                else:
+                    self.refresh()  # the play button learns how far it may go
+            self.buttons.refresh(self)
 
 
 def planned_moments(first: int, last: int) -> dict[int, None]:
