@@ -1,8 +1,8 @@
 """Parts of pictures that several laboratories share.
 
-`StepCurves`: support and query against the inner step. `Sheet`: axes in pixels over the whole picture, with
-drawings as tiles, frames and short texts. `Bars`: many rectangles as one artist. `digit`: a number as a
-marker.
+`StepCurves`: support and query against the inner step. `BandedCurve`: a curve with its interval. `Sheet`:
+axes in pixels over the whole picture, with drawings as tiles, frames and short texts. `Bars`: many rectangles
+as one artist. `digit`: a number as a marker.
 """
 
 from __future__ import annotations
@@ -55,6 +55,26 @@ class StepCurves:
             Entry(f"{_('support')} {support}".rstrip(), SUPPORT_LINE),
             Entry(f"{_('query')} {query}".rstrip(), QUERY_LINE),
         ]
+
+
+class BandedCurve:
+    """A curve with a band around it, such as a mean with its 95 % interval, in matplotlib's `style`.
+
+    Bands lie below all curves where they stand still. Where they move, give a `zorder` above `MOVING`.
+    """
+
+    def __init__(self, axes: Axes, opacity: float = 0.2, **style: Any) -> None:
+        self.band = PolyCollection([], facecolors=style["color"], linewidths=0, alpha=opacity)
+        axes.add_collection(self.band, autolim=False)
+        (self.line,) = axes.plot([], [], **style)
+        self.moving: list[Artist] = [self.band, self.line]
+
+    def update(self, x: Any, mean: Any, low: Any, high: Any) -> None:
+        """Show both; four arrays (P,), with gaps where there is no number."""
+        self.line.set_data(x, mean)
+        edge = np.concatenate([np.stack([x, low], axis=1), np.stack([x, high], axis=1)[::-1]])
+        edge = edge[np.isfinite(edge).all(axis=1)]
+        self.band.set_verts([edge] if len(edge) else [])
 
 
 class Sheet:
