@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LABORATORY = """
     from metalib.lab import LandscapeLaboratory
-    lab = LandscapeLaboratory(landscape="three equal bowls")
+    lab = LandscapeLaboratory(landscape="equal")
     lab
 """
 
@@ -29,9 +29,9 @@ def theta(page):
 def test_the_mouse_drags_theta_to_where_it_stops(page):
     page.locator(".metalib-stage").scroll_into_view_if_needed()
     box = page.locator(".metalib-stage").bounding_box()
-    # The right panel lies at 0.558 … 0.983 of the width and 0.175 … 0.875 of the height (figure.add_axes).
+    # The right panel lies at 0.558 … 0.983 of the width and 0.020 … 0.855 of the height (figure.add_axes).
     across = lambda value: box["x"] + box["width"] * (0.558 + 0.425 * (value + 3.2) / 6.4)  # noqa: E731
-    down = lambda value: box["y"] + box["height"] * (0.175 + 0.7 * (2.6 - value) / 5.2)  # noqa: E731
+    down = lambda value: box["y"] + box["height"] * (0.02 + 0.835 * (2.6 - value) / 5.2)  # noqa: E731
     page.mouse.move(across(-2), down(-1))
     page.mouse.down()
     page.mouse.move(across(1.5), down(0.8), steps=40)

@@ -7,22 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from metalib import look
 from metalib.lab import LandscapeLaboratory
-from metalib.lab.landscape.landscapes import Waves, landscapes
-from metalib.lab.landscape.objectives import (
-    METHODS,
-    descent,
-    directions,
-    explore,
-    inner_path,
-    objective,
-    optima,
-)
-from metalib.lab.landscape.picture import LandscapePicture
+from metalib.lab.landscape.laboratory import LandscapePainter, LandscapeState, explore
+from metalib.lab.landscape.landscapes import LANDSCAPES, Waves
+from metalib.lab.landscape.objectives import descent, directions, inner_path, objective, optima
 
-NAMES = list(landscapes())
-STEEP, EQUAL, WAVES = NAMES
-STATE = {"theta": (0.7, 1.3), "alpha": 0.08, "steps": 3}
+VALUES = {"theta": (0.7, 1.3), "alpha": 0.08, "steps": 3}
 POINTS = np.random.default_rng(0).uniform(-1, 4, (7, 2))
 
 
@@ -39,9 +30,9 @@ def torch_losses(land, theta):
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LANDSCAPES)
 def test_losses_gradients_and_hessians_are_those_of_autograd(name):
-    land, theta = landscapes()[name], torch.tensor([1.3, 0.7], dtype=torch.float64)
+    land, theta = LANDSCAPES[name], torch.tensor([1.3, 0.7], dtype=torch.float64)
     here = theta.numpy()[None]
     for task in range(len(land.centres)):
         loss = torch_losses(land, theta)[task].item()
@@ -52,9 +43,9 @@ def test_losses_gradients_and_hessians_are_those_of_autograd(name):
         np.testing.assert_allclose(land.hessian(here)[task], hessian, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LANDSCAPES)
 def test_many_points_are_answered_like_single_ones(name):
-    land = landscapes()[name]
+    land = LANDSCAPES[name]
     many = [objective(land, POINTS, 0.08, 2), land.loss(POINTS[None]), land.hessian(POINTS[None])]
     for i, point in enumerate(POINTS):
         single = [objective(land, point, 0.08, 2), land.loss(point[None]), land.hessian(point[None])]
@@ -63,13 +54,13 @@ def test_many_points_are_answered_like_single_ones(name):
         np.testing.assert_allclose(many[2][:, i], single[2])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LANDSCAPES)
 @pytest.mark.parametrize("steps", [0, 1, 4])
 def test_mamls_direction_is_the_slope_of_its_objective(name, steps):
-    land = landscapes()[name]
+    land = LANDSCAPES[name]
     for theta in POINTS[:4]:
         found = directions(land, theta, 0.08, steps)
-        for method, k in (("MAML", steps), ("joint training", 0)):
+        for method, k in (("maml", steps), ("joint", 0)):
             slope = [
                 (objective(land, theta + e, 0.08, k) - objective(land, theta - e, 0.08, k)) / 2e-5
                 for e in 1e-5 * np.eye(2)
@@ -78,20 +69,20 @@ def test_mamls_direction_is_the_slope_of_its_objective(name, steps):
 
 
 def test_first_order_and_reptile_are_what_they_are_called():
-    land, theta = landscapes()[WAVES], np.array([1.0, 0.5])
+    land, theta = LANDSCAPES["waves"], np.array([1.0, 0.5])
     path, found = inner_path(land, theta, 0.05, 3), directions(land, theta, 0.05, 3)
-    np.testing.assert_allclose(found["first-order MAML"], land.gradient(path[-1]).mean(0))
-    np.testing.assert_allclose(found["Reptile"], (theta - path[-1].mean(0)) / (0.05 * 3))
+    np.testing.assert_allclose(found["fomaml"], land.gradient(path[-1]).mean(0))
+    np.testing.assert_allclose(found["reptile"], (theta - path[-1].mean(0)) / (0.05 * 3))
     one = directions(land, theta, 0.05, 1)
-    np.testing.assert_allclose(one["Reptile"], one["joint training"])
+    np.testing.assert_allclose(one["reptile"], one["joint"])
 
 
 @pytest.mark.parametrize("alpha, steps", [(0.3, 1), (0.3, 3), (0.7, 2)])
 def test_the_optima_of_the_bowls_are_the_closed_form(alpha, steps):
     """MAML's objective of a bowl is a bowl again: with B = M A M, M = (I − αA)^k, its centre is
     (ΣB)⁻¹ ΣBc."""
-    for name in (STEEP, EQUAL):
-        land = landscapes()[name]
+    for name in ("unequal", "equal"):
+        land = LANDSCAPES[name]
         for found, k in zip(optima(name, alpha, steps), (0, steps), strict=True):
             factor = np.linalg.matrix_power(np.eye(2) - alpha * land.matrices, k)
             bowls = factor @ land.matrices @ factor
@@ -100,16 +91,16 @@ def test_the_optima_of_the_bowls_are_the_closed_form(alpha, steps):
 
 
 def test_equal_bowls_have_one_optimum_and_unequal_ones_two():
-    average, maml = optima(EQUAL, 0.3, 2)
+    average, maml = optima("equal", 0.3, 2)
     np.testing.assert_allclose(average, maml, atol=1e-5)
-    average, maml = optima(STEEP, 0.3, 2)
-    flat = landscapes()[STEEP].centres[1]
+    average, maml = optima("unequal", 0.3, 2)
+    flat = LANDSCAPES["unequal"].centres[1]
     assert np.linalg.norm(maml - flat) < 0.5 * np.linalg.norm(average - flat)
 
 
 def test_the_optimum_of_the_waves_is_flat_and_lower_than_all_around():
-    for k, best in zip((0, 2), optima(WAVES, 0.05, 2), strict=True):
-        land = landscapes()[WAVES]
+    for k, best in zip((0, 2), optima("waves", 0.05, 2), strict=True):
+        land = LANDSCAPES["waves"]
         around = best + 0.01 * np.stack([np.cos(np.arange(8)), np.sin(np.arange(8))], axis=-1)
         assert (objective(land, around, 0.05, k) > objective(land, best, 0.05, k)).all()
         left, right, bottom, top = land.window
@@ -117,82 +108,89 @@ def test_the_optimum_of_the_waves_is_flat_and_lower_than_all_around():
         assert objective(land, corners, 0.05, k).min() >= objective(land, best, 0.05, k) - 1e-9
 
 
-@pytest.mark.parametrize("method, k", [("MAML", 2), ("joint training", 0)])
+@pytest.mark.parametrize("method, k", [("maml", 2), ("joint", 0)])
 def test_meta_descent_ends_at_the_optimum_of_its_own_objective(method, k):
-    way = descent(landscapes()[STEEP], np.array([0.4, 2.0]), 0.2, 2, method=method, beta=0.8, moves=400)
-    np.testing.assert_allclose(way[-1], optima(STEEP, 0.2, 2)[1 if k else 0], atol=1e-3)
-    values = objective(landscapes()[STEEP], way, 0.2, k)
+    way = descent(LANDSCAPES["unequal"], np.array([0.4, 2.0]), 0.2, 2, method=method, beta=0.8, moves=400)
+    np.testing.assert_allclose(way[-1], optima("unequal", 0.2, 2)[1 if k else 0], atol=1e-3)
+    values = objective(LANDSCAPES["unequal"], way, 0.2, k)
     assert (np.diff(values) <= 1e-12).all()
 
 
 @pytest.mark.parametrize(
     "change, error",
     [
-        ({"alpha": math.nan}, "alpha must be a finite number"),
-        ({"steps": -1}, "steps must be at least 0"),
+        ({"alpha": math.nan}, "alpha must lie between 0.01 and 1; nan does not"),
+        ({"steps": -1}, "steps must lie between 0 and 5; -1 does not"),
         ({"theta": (0, math.inf)}, "theta must be two finite numbers"),
         ({"theta": (0, 1, 2)}, "theta must be two finite numbers"),
-        ({"beta": 0}, "beta must be a positive finite number"),
-        ({"method": "Adam"}, "method must be one of MAML, first-order MAML"),
-        ({"moves": -3}, "must be at least 0"),
+        ({"beta": 0}, "beta must lie between 0.01 and 1; 0 does not"),
+        ({"method": "Adam"}, "method must be one of 'maml', 'fomaml', 'reptile', 'joint', not 'Adam'"),
+        ({"moves": -3}, "moves must lie between 0 and 60; -3 does not"),
+        ({"landscape": "hills"}, "landscape must be one of 'unequal', 'equal', 'waves', not 'hills'"),
     ],
 )
 def test_bad_values_are_named(change, error):
     with pytest.raises(ValueError, match=error):
-        explore(STEEP, **{**STATE, **change})
-    with pytest.raises(ValueError, match="landscape must be one of a steep"):
-        explore("hills", **STATE)
+        LandscapeLaboratory(**change)
+    with pytest.raises(ValueError, match=error):
+        LandscapeLaboratory().set(**change)
 
 
 CHANGES = [
     {},
     {"steps": 0, "moves": 9},
     {"alpha": 0.9, "steps": 5},
-    {"moves": 30, "method": "Reptile"},
+    {"moves": 30, "method": "reptile"},
     {"moves": 60, "beta": 1.0},
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LANDSCAPES)
 @pytest.mark.parametrize("change", CHANGES)
 def test_fast_picture_equals_the_full_draw(name, change):
-    picture = LandscapePicture()
-    picture.pixels(explore(WAVES, **STATE))  # something else was there before
-    result = explore(name, **{**STATE, **change})
-    full = np.asarray(picture.draw(result).canvas.buffer_rgba())
-    assert (picture.pixels(result) == full).all()
+    painter, before = LandscapePainter(), LandscapeState("waves", **VALUES)
+    painter.pixels(before, explore(before))  # something else was there before
+    state = LandscapeState(name, **{**VALUES, **change})
+    result = explore(state)
+    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
+    assert (painter.pixels(state, result) == full).all()
 
 
-def test_dragging_draws_no_background_anew():
+def test_dragging_paints_no_background_anew():
     lab = LandscapeLaboratory()
-    background = lab.picture._background
+    background = lab.painter._background
     lab.set(theta=(1.0, 1.0), moves=5)
-    assert lab.picture._background is background
+    assert lab.painter._background is background
     lab.set(alpha=0.2)
-    assert lab.picture._background is not background
+    assert lab.painter._background is not background
 
 
 def test_no_text_is_small_or_cut_off():
-    result = explore(WAVES, **{**STATE, "moves": 20, "method": "Reptile"})
-    result.directions["Reptile"] = -result.directions["MAML"]  # the widest text there is: cos −1.00
-    result.directions["first-order MAML"] = -result.directions["MAML"]
-    picture = LandscapePicture()
-    figure = picture.draw(result)
+    state = LandscapeState("waves", **{**VALUES, "moves": 20, "method": "reptile"})
+    figure = LandscapePainter().full(state, explore(state))
     texts = [t for t in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")) if t.get_text()]
     assert len(texts) > 25
     assert all(text.get_fontsize() >= 12 for text in texts)
-    ours = [*picture.draw(result).findobj(lambda a: type(a).__name__ == "Legend")[0].get_texts()]
-    for text in [*ours, *(text for axes in figure.axes for text in axes.texts)]:
+    for text in [text for axes in figure.axes for text in axes.texts]:
         box = text.get_window_extent()
         assert box.x0 >= 0 and box.x1 <= 1000 and box.y1 <= 500, text.get_text()
-    row = [t for t in texts if t.get_text().startswith(("—", "--", "···"))]
-    boxes = sorted((t.get_window_extent().x0, t.get_window_extent().x1) for t in row)
-    assert len(boxes) == 3 and all(a[1] < b[0] for a, b in zip(boxes, boxes[1:], strict=False))
+
+
+def test_titles_and_legends_stand_beside_the_picture():
+    lab = LandscapeLaboratory(theta=(1.0, 1.0))
+    left, right = lab.surface.words
+    assert left["title"] == f"average loss, at θ: {look.number(lab.result.losses[0].mean())}"
+    assert right["title"] == f"MAML's objective, at θ: {look.number(lab.result.losses[-1].mean())}"
+    assert [entry["text"] for entry in right["legend"]] == [
+        "MAML",
+        f"first-order MAML: cosine {look.signed(lab.result.cosine('fomaml'))}",
+        f"Reptile: cosine {look.signed(lab.result.cosine('reptile'))}",
+    ]
 
 
 def test_pointer_moves_theta_in_either_panel_and_nowhere_else():
     lab = LandscapeLaboratory(moves=10)
-    for axes in lab.picture.panels:
+    for axes in lab.painter.panels:
         wanted = (-0.5, 1.25)
         width, height = axes.figure.bbox.size
         x, y = axes.transData.transform(wanted)
@@ -209,7 +207,7 @@ def test_pointer_moves_theta_in_either_panel_and_nowhere_else():
 
 def test_keys_move_theta_and_play():
     lab = LandscapeLaboratory()
-    x, y = landscapes()[STEEP].start
+    x, y = LANDSCAPES["unequal"].start
     for key, shift, expected in (
         ("ArrowRight", False, (x + 0.2, y)),
         ("ArrowDown", True, (x + 0.2, y - 0.02)),
@@ -225,40 +223,38 @@ def test_keys_move_theta_and_play():
     here = lab.result.theta
     lab.surface.key("ArrowLeft")  # from where the descent has come to, not from where it began
     np.testing.assert_allclose(lab.result.theta, here - (0.2, 0))
-    lab.set(theta=(0.0, landscapes()[STEEP].window[3] - 0.1))
+    lab.set(theta=(0.0, LANDSCAPES["unequal"].window[3] - 0.1))
     for _press in range(3):
         lab.surface.key("ArrowUp")
-    assert lab.result.theta[1] == landscapes()[STEEP].window[3]
+    assert lab.result.theta[1] == LANDSCAPES["unequal"].window[3]
 
 
 def test_another_landscape_begins_at_its_own_start_in_one_picture():
     lab = LandscapeLaboratory(moves=5)
     drawn = []
     lab.surface.observe(lambda change: drawn.append(1), "picture")
-    lab.controls["landscape"].value = WAVES
-    np.testing.assert_allclose(lab.result.theta, landscapes()[WAVES].start)
+    lab.controls["landscape"].value = "waves"
+    np.testing.assert_allclose(lab.result.theta, LANDSCAPES["waves"].start)
     assert lab.controls["moves"].value == 0 and drawn == [1]
-    lab.set(landscape=EQUAL, theta=(1.0, -1.0))
+    lab.set(landscape="equal", theta=(1.0, -1.0))
     np.testing.assert_allclose(lab.result.theta, (1.0, -1.0))
     with pytest.raises(ValueError, match="alpha must lie between"):
-        lab.set(landscape=WAVES, alpha=7.0)
-    assert lab.result.name == EQUAL and lab.controls["theta"].value == (1.0, -1.0)
+        lab.set(landscape="waves", alpha=7.0)
+    assert lab.state.landscape == "equal" and lab.state.theta == (1.0, -1.0)
 
 
 def test_words_tell_what_the_picture_shows():
-    lab = LandscapeLaboratory(theta=(1.0, 1.0), steps=2, moves=4, method="Reptile")
+    lab = LandscapeLaboratory(theta=(1.0, 1.0), steps=2, moves=4, method="reptile")
     words, result = lab.surface.alt, lab.result
     for part in (
-        STEEP,
+        "a steep and a flat bowl",
         "α = 0.3",
         "inner steps: 2",
         "Task 2, centre (1.60, 0.50)",
         "Meta-steps of Reptile: 4.",
     ):
         assert part in words
-    assert (
-        f"first-order MAML {result.cosine('first-order MAML'):.2f}".replace("-", "−", 2).split()[-1] in words
-    )
+    assert f"first-order MAML {result.cosine('fomaml'):.2f}".replace("-", "−", 2).split()[-1] in words
 
 
 def test_too_large_rates_are_said():
@@ -266,15 +262,12 @@ def test_too_large_rates_are_said():
     assert lab.surface.message == ""
     lab.set(alpha=1.0, steps=5, theta=(1.0, 2.0))
     assert lab.surface.message == ""  # at 2/L exactly, nothing grows
-    lab.set(landscape=WAVES, theta=(4.0, 0.0), alpha=0.5)
+    lab.set(landscape="waves", theta=(4.0, 0.0), alpha=0.5)
     assert "too large for its curvature" in lab.surface.message
-    lab.set(alpha=0.05, steps=1, beta=1.0, moves=60, method="MAML", theta=(4.0, 0.0))
+    lab.set(alpha=0.05, steps=1, beta=1.0, moves=60, method="maml", theta=(4.0, 0.0))
     assert np.isfinite(lab.result.trail).all()
 
 
 def test_unknown_settings_are_refused():
     with pytest.raises(TypeError, match="no gamma"):
         LandscapeLaboratory(gamma=1)
-    with pytest.raises(ValueError, match="no landscape 'hills'"):
-        LandscapeLaboratory(landscape="hills")
-    assert set(METHODS) >= {"MAML", "joint training"}

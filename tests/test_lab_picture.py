@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from metalib import look
-from metalib.lab import Picture
+from metalib.lab import Painter
 from metalib.lab.picture import encode_png
+from metalib.lab.words import Entry, Panel, Words, as_json, with_words
 
 
-class Dots(Picture):
+class Dots(Painter):
     """Two axes; lines, text and points that move, and a limit that follows the data."""
 
     width, height = 400, 200
@@ -27,46 +28,49 @@ class Dots(Picture):
         self.right = right
         return [self.dots, self.note, self.line]
 
-    def update(self, result):
+    def update(self, state, result):
         self.dots.set_data(result, result)
         self.line.set_data(range(len(result)), result)
         self.note.set_text(f"{len(result)} dots")
         limits = (0, max(1, len(result)))
         if self.right.get_xlim() != limits:
             self.right.set_xlim(limits)
-            self.redraw()
+            self.renew()
 
-    def describe(self, result):
+    def words(self, state, result):
+        return Words([Panel(0.1, 0.9, "dots", [Entry(f"dots {len(result)}", look.SUPPORT)])])
+
+    def describe(self, state, result):
         return f"{len(result)} dots"
 
 
 RESULTS = [[0.1, 0.5, 0.9], [0.3, 0.2, 0.8], [0.4] * 5, []]
 
 
-def test_the_fast_road_equals_the_full_draw():
+def test_the_fast_road_equals_the_full_painting():
     picture = Dots()
     for resolution, result in itertools.product([1, 1.5], RESULTS):
         picture.resolution = resolution
-        full = np.asarray(picture.draw(result).canvas.buffer_rgba())
+        full = np.asarray(picture.full(None, result).canvas.buffer_rgba())
         assert full.shape == (200 * resolution, 400 * resolution, 4)
-        assert (picture.pixels(result) == full).all()
+        assert (picture.pixels(None, result) == full).all()
 
 
-def test_without_redraw_a_changed_limit_would_be_missed():
-    """The test above can fail: it is `redraw` that makes the two roads agree."""
+def test_without_renew_a_changed_limit_would_be_missed():
+    """The test above can fail: it is `renew` that makes the two roads agree."""
     picture = Dots()
-    picture.redraw = lambda: None
-    picture.pixels(RESULTS[0])
-    picture._background = picture._background or "never drawn"
-    full = np.asarray(picture.draw(RESULTS[2]).canvas.buffer_rgba())
-    assert (picture.pixels(RESULTS[2]) != full).any()
+    picture.renew = lambda: None
+    picture.pixels(None, RESULTS[0])
+    picture._background = picture._background or "never painted"
+    full = np.asarray(picture.full(None, RESULTS[2]).canvas.buffer_rgba())
+    assert (picture.pixels(None, RESULTS[2]) != full).any()
 
 
-def test_a_full_draw_leaves_the_painter_alone():
+def test_a_full_painting_leaves_the_painter_alone():
     picture = Dots()
-    before = picture.png(RESULTS[0])
-    picture.draw(RESULTS[2])
-    assert picture.png(RESULTS[0]) == before
+    before = picture.png(None, RESULTS[0])
+    picture.full(None, RESULTS[2])
+    assert picture.png(None, RESULTS[0]) == before
 
 
 def test_png_is_lossless():
@@ -81,12 +85,46 @@ def test_png_is_lossless():
 
 def test_points_of_the_picture_as_data():
     picture = Dots()
-    picture.png(RESULTS[0])
+    picture.png(None, RESULTS[0])
     axes = picture._figure.axes[0]
     box = axes.get_position()
     x, y = picture.to_data(axes, box.x0 + box.width / 4, 1 - (box.y0 + box.height / 2))
     assert (x, y) == (pytest.approx(0.25), pytest.approx(0.5))
     assert picture.to_data(axes, 0.999, 0.5) is None
+
+
+def test_a_still_picture_has_its_words_above_it():
+    pixels = Dots().pixels(None, RESULTS[0])
+    panels = [
+        Panel(0.1, 0.4, "left", [Entry("a dot", look.SUPPORT)]),
+        Panel(0.5, 0.9, "right", note="a note"),
+    ]
+    plain, written = (
+        np.asarray(Image.open(io.BytesIO(with_words(pixels, Words(words))))) for words in ([], panels)
+    )
+    np.testing.assert_array_equal(plain, pixels[..., :3])
+    np.testing.assert_array_equal(written[-len(plain) :], plain)
+    band = written[: -len(plain)]
+    columns = np.flatnonzero((band != 255).any(axis=(0, 2))) / band.shape[1]
+    assert band.shape[0] > 15 and columns.min() == pytest.approx(0.1, abs=0.03)
+    assert ((columns > 0.5) & (columns < 0.9)).any() and not ((columns > 0.42) & (columns < 0.49)).any()
+    crowded = [Panel(0.1, 0.4, legend=[Entry("words " * 4)] * 4)]
+    tall = np.asarray(Image.open(io.BytesIO(with_words(pixels, Words(crowded)))))
+    assert len(tall) > len(written), "a legend that does not fit goes on below"
+    wide = np.flatnonzero((tall[: -len(plain)] != 255).any(axis=(0, 2))) / tall.shape[1]
+    assert wide.max() < 0.42
+
+
+def test_a_legend_tells_the_browser_how_its_marks_look():
+    panel = Panel(0.25, 1, "t", [Entry("<b>q</b>", look.QUERY), Entry("l", look.BEFORE), Entry("none")])
+    (told,) = as_json(Words([panel]))
+    query, line, none = told["legend"]
+    assert (told["left"], told["right"], query["text"], none["mark"]) == (0.25, 1, "<b>q</b>", None)
+    mark = query["mark"]
+    assert (mark["marker"], mark["width"], mark["face"], mark["edge"]) == ("s", 0, "#ffffff", look.GREEN)
+    mark = line["mark"]
+    assert (mark["marker"], mark["width"], mark["color"]) == ("", 2.2, look.GREY)
+    assert mark["dash"] == pytest.approx([3.7 * 2.2, 1.6 * 2.2], abs=0.01)
 
 
 def luminance(colour):

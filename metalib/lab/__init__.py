@@ -1,9 +1,19 @@
 """Laboratories: live figures, each declared as a state, a pure function and a painter."""
 
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.picture import Painter
+from metalib.lab.landscape import LandscapeLaboratory
 from metalib.lab.meta_training import TrainingLaboratory
+from metalib.lab.picture import Painter
 from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
-__all__ = ["KeyEvent", "Laboratory", "Painter", "PointerEvent", "SineLaboratory", "Surface", "TrainingLaboratory"]
+__all__ = [
+    "KeyEvent",
+    "Laboratory",
+    "LandscapeLaboratory",
+    "Painter",
+    "PointerEvent",
+    "SineLaboratory",
+    "Surface",
+    "TrainingLaboratory",
+]

@@ -29,7 +29,7 @@ _LABEL = {"description_width": "96px"}
 
 @dataclass(frozen=True)
 class Control:
-    """What a field of a state may be, and the widget that shows it. This one is hidden: anything, no widget."""
+    """What a field may be, and the widget that shows it. This one is hidden: anything, no widget."""
 
     label: str = ""
 
@@ -56,7 +56,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Range(Control):
-    """A number between `low` and `high`; `kind` is "linear", "log" (40 positions a power of ten) or "whole"."""
+    """A number between `low` and `high`; `kind`: "linear", "log" (40 positions a power of ten), "whole"."""
 
     low: float = 0.0
     high: float = 1.0
@@ -66,7 +66,7 @@ class Range(Control):
 
     def check(self, name: str, value: Any) -> Any:
         number = self._number(name, value)
-        near = 1e-9 * abs(self.high)
+        near = 0 if self.kind == "whole" else 1e-9 * abs(self.high)
         if not self.low - near <= number <= self.high + near:  # not a number is neither
             raise ValueError(
                 _("{name} must lie between {low:g} and {high:g}; {value} does not.").format(
@@ -140,7 +140,7 @@ class Count(Control):
 
 
 class Counter(widgets.HBox):
-    """A button and beside it the number of its presses, as `shown`, a text such as "draw {number}", puts it."""
+    """A button and beside it the number of its presses, put as `shown` says ("draw {number}")."""
 
     value = traitlets.Int(0)
 
@@ -162,9 +162,7 @@ class Counter(widgets.HBox):
         self.number.value = self.shown.format(number=self.value)
 
 
-def slider(
-    label: str, default: float, low: float, high: float, step: float = 0.1, form: str = ".2f"
-) -> Any:
+def slider(label: str, default: float, low: float, high: float, step: float = 0.1, form: str = ".2f") -> Any:
     """A slider over real numbers."""
     return _declare(Range(label, low, high, "linear", step, form), default)
 

@@ -48,8 +48,7 @@ class Laboratory:
         painter: shows (state, result).
         initial: values in place of the declared ones.
         allowed: field -> limits (low, high) or options {identifier: label}, where the arguments of a
-            laboratory decide them; or a function of the state that returns such a mapping, where they depend
-            on other fields.
+            laboratory decide them; limits may also be a function of the state.
         follow: (before, after) -> state: where moving one control moves another.
         on: parts such as `Drag`, `Touch`, `Keys`, `Play`, `Idle`.
         label: what a screen reader calls the picture where it can be touched.
@@ -71,7 +70,7 @@ class Laboratory:
         painter: Painter,
         *,
         initial: Mapping[str, Any] | None = None,
-        allowed: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+        allowed: Mapping[str, Any] | None = None,
         follow: Callable[[Any, Any], Any] | None = None,
         on: Iterable[Part] = (),
         label: str = "",
@@ -79,8 +78,11 @@ class Laboratory:
     ) -> None:
         self.compute, self.painter = compute, painter
         self._follow = follow or (lambda before, after: after)
-        self._allowed = allowed if callable(allowed) else lambda state: allowed or {}
-        self._declared = controls_of(state)
+        self._varying = {name: limits for name, limits in (allowed or {}).items() if callable(limits)}
+        self._declared = {
+            name: narrowed(one, allowed[name]) if allowed and name in allowed.keys() - self._varying else one
+            for name, one in controls_of(state).items()
+        }
         self._waiting: Any = None
         self._busy = self._held = False
         # JupyterLab hands widgets' messages to other threads (subshells) than the one that runs the cells.
@@ -98,9 +100,8 @@ class Laboratory:
                     laboratory=type(self).__name__, name=unknown[0], names=", ".join(self._declared)
                 )
             )
-        begin = state(**(initial or {}))
+        begin = self._asked(state(), initial or {})
         self._controls = self._narrow(begin)
-        begin = self._checked(begin)
         made = {name: one.widget(getattr(begin, name)) for name, one in self._controls.items()}
         self.controls = {name: widget for name, widget in made.items() if widget is not None}
         for name, widget in self.controls.items():
@@ -126,7 +127,7 @@ class Laboratory:
                 )
         with self.lock:
             try:
-                return self.go(self._follow(self.state, replace(self.state, **values)))
+                return self.go(self._follow(self.state, self._asked(self.state, values)))
             except Exception:
                 self._put(self.state)
                 raise
@@ -166,18 +167,22 @@ class Laboratory:
         self._renew(controls)
         self._put(state)
 
-    def _narrow(self, state: Any) -> dict[str, Any]:
-        allowed = self._allowed(state)
-        return {
-            name: narrowed(one, allowed[name]) if name in allowed else one
-            for name, one in self._declared.items()
+    def _asked(self, state: Any, values: Mapping[str, Any]) -> Any:
+        """The state with these values, refused before `follow` could make them fit."""
+        fixed = {
+            n: self._declared[n].check(n, value) for n, value in values.items() if n not in self._varying
         }
+        state = replace(state, **fixed)
+        limits = self._narrow(state)
+        return replace(state, **{n: limits[n].check(n, values[n]) for n in values if n in self._varying})
 
-    def _checked(self, state: Any, controls: Mapping[str, Any] | None = None) -> Any:
-        controls = controls or self._controls
-        return replace(
-            state, **{name: one.check(name, getattr(state, name)) for name, one in controls.items()}
-        )
+    def _narrow(self, state: Any) -> dict[str, Any]:
+        varying = {name: narrowed(self._declared[name], of(state)) for name, of in self._varying.items()}
+        return {**self._declared, **varying}
+
+    def _checked(self, state: Any, controls: Mapping[str, Any]) -> Any:
+        values = {name: one.check(name, getattr(state, name)) for name, one in controls.items()}
+        return replace(state, **values)
 
     def _renew(self, controls: dict[str, Any]) -> None:
         """A new widget where the limits have changed: a slider whose range is moved keeps its old End key."""

@@ -1,4 +1,4 @@
-"""What moves a laboratory's state besides its controls: dragging, pointing, keys, playing, buttons, idle work.
+"""What moves a laboratory's state besides its controls: dragging, pointing, keys, playing, idle work.
 
 Each part is made of pure functions. They get a `View` (the painter, and the state and result it shows) and
 return the state to go to, or None to stay. What they raise is said below the picture.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets
@@ -93,9 +92,7 @@ class Keys(Part):
         self.pressed = pressed
 
     def attach(self, laboratory: Laboratory) -> None:
-        laboratory.surface.on_key(
-            lambda event: go(laboratory, lambda view: self.pressed(view, event))
-        )
+        laboratory.surface.on_key(lambda event: go(laboratory, lambda view: self.pressed(view, event)))
 
 
 class Play(Part):
@@ -174,7 +171,7 @@ class Background(Part):
 
     @property
     def is_running(self) -> bool:
-        """Is it at work. Its loop ends with the browser page where JupyterLab gives widgets their own thread."""
+        """Is it at work. Where JupyterLab gives widgets their own thread, its loop ends with the page."""
         task = self._task
         return task is not None and not task.done() and task.get_loop().is_running()
 
@@ -245,5 +242,3 @@ class Idle(Background):
             self._shown_at = self._spent
             laboratory.refresh()
         return more
-
-

@@ -1,8 +1,8 @@
 """Painters: from a result to a picture, in full or fast.
 
 A laboratory shows the same axes again and again, and only a few lines move. `Painter.png` therefore paints
-what stands still once, keeps its pixels, and for each result puts them back and paints only what moves on top.
-`Painter.full` paints everything; a test compares the two pixel for pixel.
+what stands still once, keeps its pixels, and for each result puts them back and paints only what moves on
+top. `Painter.full` paints everything; a test compares the two pixel for pixel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Painter:
                 return [self.dots]                    # what moves
             def update(self, state, result):          # for every result: new data
                 self.dots.set_data(*result)
-            def words(self, state, result):           # titles, legends and remarks, as text beside the picture
+            def words(self, state, result):           # titles, legends, remarks: text beside it
                 return Words([Panel(0, 1, f"{state.count} dots")])
             def describe(self, state, result):        # the text alternative
                 return f"{len(result[0])} dots"

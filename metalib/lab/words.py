@@ -24,7 +24,7 @@ HEAD, LINE = 26, 22  # pixels of a title and of a line of a legend, in the still
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a legend: a text, and the look (matplotlib's names) of the line or marker that it explains."""
+    """A text of a legend, and the look (matplotlib's names) of the line or marker that it explains."""
 
     text: str
     look: Mapping[str, Any] | None = None

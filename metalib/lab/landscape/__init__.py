@@ -1,4 +1,4 @@
-"""What MAML"s objective looks like, and where each method would go."""
+"""The loss landscape of two parameters: MAML's objective, its optimum, and where each method goes."""
 
 from metalib.lab.landscape.laboratory import LandscapeLaboratory
 

@@ -1,26 +1,290 @@
 """The loss-landscape laboratory: what MAML's objective looks like, and where each method would go.
 
-State: the landscape, θ, α, the inner steps, and a meta-descent (its method, outer rate β and the meta-steps
-played). Result: the adapted parameters of each task, both objectives with their optima, and the methods'
-directions. Left the average loss with the inner steps, right MAML's objective with the meta-gradients.
+Left the average loss with the inner steps, right MAML's objective with the meta-gradients.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 
-from metalib.i18n import _
-from metalib.lab import controls
+from metalib import look
+from metalib.i18n import N_, _
+from metalib.lab.controls import choice, hidden, log_slider, whole_slider
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.landscape.landscapes import Landscape, landscapes
-from metalib.lab.landscape.objectives import METHODS, LandscapeResult, explore
-from metalib.lab.landscape.picture import LandscapePicture
-from metalib.lab.surface import KeyEvent, PointerEvent
+from metalib.lab.landscape.landscapes import LANDSCAPES, NAMES, Landscape
+from metalib.lab.landscape.objectives import (
+    FAR,
+    METHODS,
+    LandscapeResult,
+    descent,
+    directions,
+    inner_path,
+    objective,
+    optima,
+)
+from metalib.lab.parts import ARROWS, Drag, Keys, Play, View
+from metalib.lab.picture import Painter
+from metalib.lab.surface import KeyEvent
+from metalib.lab.words import Entry, Panel, Words
 
 MAX_STEPS, MAX_MOVES = 5, 60
+LEVELS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+GREYS = [str(grey) for grey in np.linspace(1.0, 0.78, len(LEVELS) + 1)]
+TASKS = ((look.PURPLE, "o"), (look.ORANGE, "s"), (look.SKY, "^"))
+ARROW_LOOKS = {
+    "maml": {"color": look.BLUE, "linestyle": "-"},
+    "fomaml": {"color": look.VERMILION, "linestyle": (0, (4, 1.5))},
+    "reptile": {"color": look.DARK_GREEN, "linestyle": (0, (1.2, 1.2))},
+}
+INK = {"color": look.BLACK, "linestyle": "none", "markeredgecolor": "white"}
+THETA = {"marker": "D", "markersize": 11, **INK}
+AVERAGE_BEST = {"marker": "P", "markersize": 15, **INK}
+MAML_BEST = {"marker": "*", "markersize": 19, **INK, "color": look.YELLOW, "markeredgecolor": look.BLACK}
+
+
+@dataclass(frozen=True)
+class LandscapeState:
+    """θ on a landscape (None: where it begins), and a meta-descent from there."""
+
+    # α and β where the sliders have a position: the browser would move them to the nearest one.
+    landscape: str = choice(N_("landscape"), NAMES, "unequal")
+    alpha: float = log_slider(N_("α (inner rate)"), 10**-0.525, 0.01, 1.0)
+    steps: int = whole_slider(N_("inner steps"), 1, 0, MAX_STEPS)
+    method: str = choice(N_("go down by"), METHODS, "maml")
+    beta: float = log_slider(N_("β (outer rate)"), 10**-0.825, 0.01, 1.0)
+    moves: int = whole_slider(N_("meta-steps"), 0, 0, MAX_MOVES)
+    theta: tuple[float, float] | None = hidden(None)
+
+    @property
+    def land(self) -> Landscape:
+        """The landscape itself."""
+        return LANDSCAPES[self.landscape]
+
+
+def explore(state: LandscapeState) -> LandscapeResult:
+    """`moves` outer steps from θ, and all there is to see there.
+
+    Raises:
+        ValueError: θ is not two numbers, or far outside.
+    """
+    theta = np.asarray(state.land.start if state.theta is None else state.theta, float)
+    if theta.shape != (2,) or not (np.abs(theta) < FAR).all():
+        raise ValueError(_("theta must be two finite numbers, not {value}.").format(value=state.theta))
+    land, alpha, steps = state.land, state.alpha, state.steps
+    trail = descent(land, theta, alpha, steps, method=state.method, beta=state.beta, moves=state.moves)
+    path = inner_path(land, trail[-1], alpha, steps)
+    return LandscapeResult(
+        trail=trail,
+        path=path,
+        losses=np.stack([land.loss(points) for points in path]),
+        directions=directions(land, trail[-1], alpha, steps),
+        optima=optima(state.landscape, alpha, steps),
+        lost=len(trail) <= state.moves,
+    )
+
+
+def follow(before: LandscapeState, after: LandscapeState) -> LandscapeState:
+    """Another landscape begins at its own start."""
+    if after.landscape != before.landscape and after.theta == before.theta:
+        return replace(after, theta=None, moves=0)
+    return after
+
+
+def pull(view: View, held: object, x: float, y: float) -> LandscapeState | None:
+    """θ under the pointer, in whichever panel that is."""
+    points = [view.painter.to_data(axes, x, y) for axes in view.painter.panels]
+    there = [point for point in points if point is not None]
+    return replace(view.state, theta=there[0], moves=0) if there else None
+
+
+def pressed(view: View, event: KeyEvent) -> LandscapeState | None:
+    """Arrow keys move θ, Enter and Backspace play, Home returns."""
+    state, moves = view.state, view.state.moves
+    if event.key in ARROWS:
+        left, right, bottom, top = state.land.window
+        moved = view.result.theta + (0.02 if event.shift else 0.2) * np.array(ARROWS[event.key])
+        inside = np.clip(moved, (left, bottom), (right, top))
+        return replace(state, theta=tuple(inside.tolist()), moves=0)
+    if event.key in ("Enter", " "):
+        return replace(state, moves=min(moves + 1, MAX_MOVES))
+    if event.key == "Backspace":
+        return replace(state, moves=max(moves - 1, 0))
+    return replace(state, theta=None, moves=0) if event.key == "Home" else None
+
+
+@cache
+def grid(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x (61,), y (51,) and the points (51, 61, 2) at which the contours of a landscape are computed."""
+    left, right, bottom, top = LANDSCAPES[name].window
+    x, y = np.linspace(left, right, 61), np.linspace(bottom, top, 51)
+    return x, y, np.stack(np.meshgrid(x, y), axis=-1)
+
+
+class LandscapePainter(Painter):
+    """Left: the average loss, each task's inner steps. Right: MAML's objective, the methods' arrows."""
+
+    height = 420
+
+    def build(self, figure: Figure) -> Iterable[Artist]:
+        places = ((0.058, 0.145, 0.425, 0.835), (0.558, 0.145, 0.425, 0.835))
+        self.panels = self.left, self.right = [figure.add_axes(place) for place in places]
+        self.known: dict[Axes, tuple] = {}  # of which landscape, α and steps the contours are
+        self.scenery: dict[Axes, list[Any]] = {self.left: [], self.right: []}
+        self.marks, self.trails, self.thetas = [], [], []
+        for axes in self.panels:
+            axes.grid(False)
+            trail = {"color": look.BLACK, "marker": ".", "markersize": 5, "linewidth": 1.4}
+            self.trails += axes.plot([], [], **trail)
+            self.marks.append([axes.plot([], [], **mark)[0] for mark in (AVERAGE_BEST, MAML_BEST)])
+            self.thetas += axes.plot([], [], **THETA)
+        self.ways = []
+        for colour, marker in TASKS:
+            style = {"color": colour, "marker": marker, "markersize": 9, "markeredgecolor": look.BLACK}
+            (line,) = self.left.plot([], [], color=colour, linewidth=2.4, marker=".", markersize=6)
+            self.ways.append((line, *self.left.plot([], [], linestyle="none", **style)))
+        self.arrows = {method: self._arrow(self.right, **style) for method, style in ARROW_LOOKS.items()}
+        self.joint = self._arrow(self.left, color=look.BLACK, linestyle="-")
+        moving = [artist for group in (*self.ways, *self.marks) for artist in group]
+        return [*moving, *self.trails, *self.arrows.values(), self.joint, *self.thetas]
+
+    def _arrow(self, axes: Axes, **style: Any) -> FancyArrowPatch:
+        shape = {"arrowstyle": "-|>", "mutation_scale": 20, "linewidth": 3, "shrinkA": 0, "shrinkB": 0}
+        return axes.add_patch(FancyArrowPatch((0, 0), (1, 1), **shape, **style))
+
+    def update(self, state: LandscapeState, result: LandscapeResult) -> None:
+        # The contours are made anew where they have changed: on the right with every α, on the left seldom.
+        for axes, scene in (
+            (self.left, (state.landscape, 0.0, 0)),
+            (self.right, (state.landscape, state.alpha, state.steps)),
+        ):
+            if self.known.get(axes) != scene:
+                self.known[axes] = scene
+                self._scenery(axes, *scene)
+                self.renew()
+        for axes_marks in self.marks:
+            for mark, place in zip(axes_marks, result.optima, strict=True):
+                mark.set_data(*place[:, None])
+        for trail, theta in zip(self.trails, self.thetas, strict=True):
+            trail.set_data(*np.clip(result.trail, -100, 100).T)  # Agg overflows on what lies too far outside
+            theta.set_data(*np.clip(result.theta, -100, 100)[:, None])
+        path = np.clip(result.path, -100, 100)
+        for task, (line, end) in enumerate(self.ways):
+            shown = path[:, task].T if task < path.shape[1] else np.empty((2, 0))
+            line.set_data(*shown)
+            end.set_data(*shown[:, -1:])
+        self._point(self.arrows, result)
+        self._point({"joint": self.joint}, result)
+
+    def _point(self, arrows: dict[str, FancyArrowPatch], result: LandscapeResult) -> None:
+        """Turn the arrows downhill. Their lengths go with the square roots of the gradients', on one scale:
+        a gradient a tenth as long as another is still seen, and all shrink near an optimum."""
+        lengths = {method: float(np.linalg.norm(result.directions[method])) for method in arrows}
+        longest = max(lengths.values())
+        for method, arrow in arrows.items():
+            scale = 1.4 * longest / (longest + 0.15) / max(np.sqrt(longest * lengths[method]), 1e-12)
+            shift = -scale * result.directions[method]
+            arrow.set_positions(result.theta, result.theta + shift)
+            arrow.set_visible(bool(np.linalg.norm(shift) > 0.02 and (np.abs(result.theta) < 100).all()))
+
+    def _scenery(self, axes: Axes, name: str, alpha: float, steps: int) -> None:
+        """Contours of the mean loss after so many steps, on one scale; on the left each task's as well."""
+        for made in self.scenery[axes]:
+            made.remove()
+        land = LANDSCAPES[name]
+        x, y, points = grid(name)
+        values = np.clip(objective(land, points, alpha, steps), 1e-9, 1e6)
+        axes.set(xlim=land.window[:2], ylim=land.window[2:], xlabel=_(land.axes[0]), ylabel=_(land.axes[1]))
+        bands = axes.contourf(x, y, values, levels=(0, *LEVELS, 1e7), colors=GREYS, antialiased=False)
+        lines = axes.contour(x, y, values, levels=LEVELS, colors="#8a8f98", linewidths=1.0)
+        axes.clabel(lines, fontsize=look.SMALL, fmt="%g", colors="#4a4f57")
+        self.scenery[axes] = [bands, lines]  # a contour takes its labels along when it goes
+        if axes is self.right:
+            return
+        for losses, centre, (colour, marker) in zip(
+            land.loss(points[None]), land.centres, TASKS, strict=False
+        ):
+            level = [0.25 * float(np.median(losses))]
+            ring = axes.contour(x, y, losses, levels=level, colors=[colour], linewidths=1.8, linestyles="--")
+            style = {"marker": marker, "markersize": 9, "markeredgecolor": colour, "markeredgewidth": 2}
+            self.scenery[axes] += [ring, *axes.plot(*centre, color="white", **style)]
+
+    def words(self, state: LandscapeState, result: LandscapeResult) -> Words:
+        titles = (
+            _("average loss, at θ: {value}").format(value=look.number(result.losses[0].mean())),
+            _("MAML's objective, at θ: {value}").format(value=look.number(result.losses[-1].mean())),
+        )
+        marks = (("θ", THETA), (_("average's best"), AVERAGE_BEST), (_("MAML's best"), MAML_BEST))
+        left = [Entry(text, look_) for text, look_ in marks]
+        left.append(Entry(_("downhill"), {"color": look.BLACK, "linewidth": 3}))
+        right = []
+        for method, style in ARROW_LOOKS.items():
+            text = _(METHODS[method])
+            if method != "maml":
+                text = _("{method}: cosine {c}").format(method=text, c=look.signed(result.cosine(method)))
+            right.append(Entry(text, {"linewidth": 3, **style}))
+        panels = (Panel(0.058, 0.54, titles[0], left), Panel(0.558, 1.0, titles[1], right))
+        return Words(panels, remark(state, result))
+
+    def describe(self, state: LandscapeState, result: LandscapeResult) -> str:
+        average, maml = result.optima
+        text = _(
+            "{name}: θ is at {theta}. The average loss there is {before}, lowest at {average}. MAML's "
+            "objective (α = {alpha:.2g}, inner steps: {steps}) is {after}, lowest at {maml}. Cosine with "
+            "MAML's meta-gradient: first-order MAML {first}, Reptile {reptile}."
+        ).format(
+            name=_(NAMES[state.landscape]),
+            theta=look.point(result.theta),
+            before=look.number(result.losses[0].mean()),
+            average=look.point(average),
+            alpha=state.alpha,
+            steps=state.steps,
+            after=look.number(result.losses[-1].mean()),
+            maml=look.point(maml),
+            first=look.signed(result.cosine("fomaml")),
+            reptile=look.signed(result.cosine("reptile")),
+        )
+        for task, centre in enumerate(state.land.centres):
+            text += " " + _("Task {task}, centre {centre}: loss {before}, after adaptation {after}.").format(
+                task=task + 1,
+                centre=look.point(centre),
+                before=look.number(result.losses[0, task]),
+                after=look.number(result.losses[-1, task]),
+            )
+        if len(result.trail) > 1:
+            text += " " + _("Meta-steps of {method}: {moves}.").format(
+                method=_(METHODS[state.method]), moves=len(result.trail) - 1
+            )
+        return text
+
+
+def remark(state: LandscapeState, result: LandscapeResult) -> str:
+    """A sentence where a rate is too large, else nothing."""
+    if result.lost:
+        return _("Meta-step {move} of {method} left for good: β = {beta:.2g} is too large here.").format(
+            move=len(result.trail), method=_(METHODS[state.method]), beta=state.beta
+        )
+    worse = np.flatnonzero(result.losses[-1] > result.losses[0] * (1 + 1e-9))
+    if not len(worse):
+        return ""
+    task = int(worse[np.argmax(result.losses[-1, worse])])
+    return _(
+        "The inner steps make task {task} worse here, from {before} to {after}: "
+        "α = {alpha:.2g} is too large for its curvature."
+    ).format(
+        task=task + 1,
+        before=look.number(result.losses[0, task]),
+        after=look.number(result.losses[-1, task]),
+        alpha=state.alpha,
+    )
 
 
 class LandscapeLaboratory(Laboratory):
@@ -29,79 +293,20 @@ class LandscapeLaboratory(Laboratory):
     Enter plays one meta-step, Backspace takes one back, Home returns θ to where the landscape begins.
 
     Args:
-        initial: initial values: landscape, theta, alpha, steps, method, beta, moves.
+        initial: values of `LandscapeState` to begin with.
     """
 
     def __init__(self, **initial: Any) -> None:
-        names = list(landscapes())
-        name = initial.get("landscape", names[0])
-        if name not in names:
-            raise ValueError(_("There is no landscape {name!r}.").format(name=name))
-        # α and β where the sliders have a position: the browser would move them to the nearest one.
-        first = {
-            **{"landscape": name, "theta": landscapes()[name].start, "alpha": 10**-0.525, "steps": 1},
-            **{"method": METHODS[0], "beta": 10**-0.825, "moves": 0},
-            **initial,
-        }
-        hidden = controls.Hidden()
-        hidden.value = tuple(first.pop("theta"))
-        moves = controls.whole_slider(_("meta-steps"), first.pop("moves"), 0, MAX_MOVES)
-        self.play = widgets.Play(value=moves.value, min=0, max=MAX_MOVES, interval=200)
-        self._link = widgets.jslink((self.play, "value"), (moves, "value"))
-        made = {
-            "landscape": controls.choice(_("landscape"), names, first.pop("landscape")),
-            "alpha": controls.log_slider(_("α (inner rate)"), first.pop("alpha"), 0.01, 1.0),
-            "steps": controls.whole_slider(_("inner steps"), first.pop("steps"), 0, MAX_STEPS),
-            "method": controls.choice(_("go down by"), METHODS, first.pop("method")),
-            "beta": controls.log_slider(_("β (outer rate)"), first.pop("beta"), 0.01, 1.0),
-            "moves": moves,
-            "theta": hidden,
-        }
-        if first:
-            raise TypeError(_("The landscape laboratory has no {name}.").format(name=", ".join(first)))
-        label = _("Loss landscapes. Drag θ, or move it by the arrow keys; Enter plays a meta-step.")
-        play = widgets.HBox([self.play, widgets.Label(_("play the meta-descent from θ"))])
-        super().__init__(explore, LandscapePicture(), made, label=label, extras=(play,))
-        self.surface.on_pointer(self._pointed)
-        self.surface.on_key(self._pressed)
-
-    @property
-    def land(self) -> Landscape:
-        """The landscape that is shown."""
-        return landscapes()[self.controls["landscape"].value]
-
-    def set(self, **values: Any) -> LandscapeResult:
-        """As for every laboratory; another landscape also moves θ to where that one begins."""
-        name = values.get("landscape")
-        if name in landscapes():
-            values = {"theta": landscapes()[name].start, "moves": 0, **values}
-        return super().set(**values)
-
-    def _changed(self, change: Any) -> None:
-        if change.owner is self.controls["landscape"] and not self._held:
-            self._held = True  # one picture for both changes
-            self.controls["theta"].value, self.controls["moves"].value = self.land.start, 0
-            self._held = False
-        super()._changed(change)
-
-    def _pointed(self, event: PointerEvent) -> None:
-        # "up" too: it carries the last position, and takes the place of a move that was still waiting.
-        if event.kind in ("down", "up") or (event.kind == "move" and event.pressed):
-            for axes in self.picture.panels:
-                if (point := self.picture.to_data(axes, event.x, event.y)) is not None:
-                    self.set(theta=point, moves=0)
-
-    def _pressed(self, event: KeyEvent) -> None:
-        sides = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowDown": (0, -1), "ArrowUp": (0, 1)}
-        moves = self.controls["moves"].value
-        if event.key in sides:
-            left, right, bottom, top = self.land.window
-            moved = self.result.theta + (0.02 if event.shift else 0.2) * np.array(sides[event.key])
-            inside = np.clip(moved, (left, bottom), (right, top))
-            self.set(theta=tuple(inside.tolist()), moves=0)
-        elif event.key in ("Enter", " "):
-            self.set(moves=min(moves + 1, MAX_MOVES))
-        elif event.key == "Backspace":
-            self.set(moves=max(moves - 1, 0))
-        elif event.key == "Home":
-            self.set(theta=self.land.start, moves=0)
+        super().__init__(
+            LandscapeState,
+            explore,
+            LandscapePainter(),
+            initial=initial,
+            follow=follow,
+            on=(
+                Drag(lambda view, x, y: "θ", pull),
+                Keys(pressed),
+                Play("moves", N_("play the meta-descent from θ")),
+            ),
+            label=_("Loss landscapes. Drag θ, or move it by the arrow keys; Enter plays a meta-step."),
+        )

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from functools import cache
 
 import numpy as np
 
-from metalib.i18n import _
+from metalib.i18n import N_
 
 
 class Landscape(ABC):
@@ -22,7 +21,7 @@ class Landscape(ABC):
     to begin with; `centres` (T, 2) is the best θ of each task.
     """
 
-    axes: tuple[str, str] = ("θ₁", "θ₂")
+    axes: tuple[str, str] = ("θ₁", "θ₂")  # translated where they are shown
     window: tuple[float, float, float, float]
     start: tuple[float, float]
     centres: np.ndarray
@@ -69,11 +68,11 @@ class Waves(Landscape):
     simple in (u, v), and bent in (a, p).
     """
 
+    axes = (N_("amplitude"), N_("phase"))
     window, start = (-0.6, 5.4, -0.9, 4.0), (1.0, 0.2)
     sin_square, cos_square = 0.5 - math.sin(10) / 20, 0.5 + math.sin(10) / 20
 
     def __init__(self, waves) -> None:
-        self.axes = (_("amplitude"), _("phase"))
         self.centres = np.array(waves, float)
         amplitude, phase = self.centres.T
         self.targets = np.stack([amplitude * np.cos(phase), -amplitude * np.sin(phase)], axis=-1)
@@ -109,13 +108,13 @@ def turned(steep: float, flat: float, degrees: float) -> list[list[float]]:
     return (q @ np.diag([steep, flat]) @ q.T).tolist()
 
 
-@cache
-def landscapes() -> dict[str, Landscape]:
-    """The landscapes of the laboratory by name."""
-    return {
-        _("a steep and a flat bowl"): Bowls(
-            [(-1.6, -0.4), (1.6, 0.5)], [turned(2.0, 1.0, 25), turned(0.6, 0.3, 115)]
-        ),
-        _("three equal bowls"): Bowls([(-1.8, -1.2), (1.9, -0.7), (-0.1, 1.9)], [turned(1.0, 0.4, 30)] * 3),
-        _("sine waves"): Waves([(4.2, 0.5), (2.2, 1.6), (3.2, 2.7)]),
-    }
+LANDSCAPES: dict[str, Landscape] = {
+    "unequal": Bowls([(-1.6, -0.4), (1.6, 0.5)], [turned(2.0, 1.0, 25), turned(0.6, 0.3, 115)]),
+    "equal": Bowls([(-1.8, -1.2), (1.9, -0.7), (-0.1, 1.9)], [turned(1.0, 0.4, 30)] * 3),
+    "waves": Waves([(4.2, 0.5), (2.2, 1.6), (3.2, 2.7)]),
+}
+NAMES = {
+    "unequal": N_("a steep and a flat bowl"),
+    "equal": N_("three equal bowls"),
+    "waves": N_("sine waves"),
+}

@@ -6,18 +6,21 @@ differences.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from metalib.i18n import _
-from metalib.lab.landscape.landscapes import Landscape, landscapes
-from metalib.learners.gradient import check_alpha, check_steps
+from metalib.i18n import N_
+from metalib.lab.landscape.landscapes import LANDSCAPES, Landscape
 
-METHODS = ("MAML", "first-order MAML", "Reptile", "joint training")
+METHODS = {
+    "maml": N_("MAML"),
+    "fomaml": N_("first-order MAML"),
+    "reptile": N_("Reptile"),
+    "joint": N_("joint training"),
+}
 FAR = 1e6  # a parameter beyond this has left for good
 
 
@@ -85,38 +88,15 @@ def lowest(function: Callable[[np.ndarray], np.ndarray], window: tuple, rounds: 
 @cache
 def optima(name: str, alpha: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """The θ (2,) in the window where the average loss is lowest, and where MAML's objective is."""
-    landscape = landscapes()[name]
+    landscape = LANDSCAPES[name]
     return tuple(
         lowest(lambda p, k=k: objective(landscape, p, alpha, k), landscape.window) for k in (0, steps)
     )
 
 
-def check(name: str, theta: object, alpha: float, steps: int, method: str, beta: float, moves: int) -> None:
-    """Refuse what no landscape can be asked.
-
-    Raises:
-        TypeError, ValueError: an argument of another kind, or outside its limits.
-    """
-    check_alpha(alpha)
-    check_steps(steps)
-    check_steps(moves)
-    for what, value, known in (("landscape", name, landscapes()), ("method", method, METHODS)):
-        if value not in known:
-            raise ValueError(
-                _("{what} must be one of {known}, not {value!r}.").format(
-                    what=what, known=", ".join(known), value=value
-                )
-            )
-    if not (math.isfinite(beta) and beta > 0):
-        raise ValueError(_("beta must be a positive finite number, not {value}.").format(value=beta))
-    numbers = np.asarray(theta, float)
-    if numbers.shape != (2,) or not (np.abs(numbers) < FAR).all():
-        raise ValueError(_("theta must be two finite numbers, not {value}.").format(value=theta))
-
-
 @dataclass(frozen=True)
 class LandscapeResult:
-    """What the laboratory shows. T tasks, k inner steps, m meta-steps.
+    """What there is to see at θ. T tasks, k inner steps, m meta-steps.
 
     `trail` (m + 1, 2) leads from where θ was put to `theta` (2,), where it is now; `path` (k + 1, T, 2) are
     the inner steps from there, `losses` (k + 1, T) the tasks' losses on them. `directions[method]` (2,) is
@@ -124,11 +104,6 @@ class LandscapeResult:
     `lost`: the meta-descent left for good after `len(trail) - 1` steps.
     """
 
-    name: str
-    alpha: float
-    steps: int
-    method: str
-    beta: float
     trail: np.ndarray
     path: np.ndarray
     losses: np.ndarray
@@ -142,40 +117,6 @@ class LandscapeResult:
 
     def cosine(self, method: str) -> float:
         """Between a method's direction and MAML's; nan where one of them is zero."""
-        a, b = self.directions[method], self.directions["MAML"]
+        a, b = self.directions[method], self.directions["maml"]
         length = np.linalg.norm(a) * np.linalg.norm(b)
         return float(a @ b / length) if length > 1e-12 else float("nan")
-
-
-def explore(
-    landscape: str,
-    *,
-    theta: tuple[float, float],
-    alpha: float,
-    steps: int,
-    method: str = "MAML",
-    beta: float = 0.15,
-    moves: int = 0,
-) -> LandscapeResult:
-    """The laboratory's pure function: `moves` outer steps of `method` from θ, and all there is to see there.
-
-    Raises:
-        TypeError, ValueError: see `metalib.lab.landscape.objectives.check`.
-    """
-    check(landscape, theta, alpha, steps, method, beta, moves)
-    land = landscapes()[landscape]
-    trail = descent(land, np.array(theta, float), alpha, steps, method=method, beta=beta, moves=moves)
-    path = inner_path(land, trail[-1], alpha, steps)
-    return LandscapeResult(
-        name=landscape,
-        alpha=alpha,
-        steps=steps,
-        method=method,
-        beta=beta,
-        trail=trail,
-        path=path,
-        losses=np.stack([land.loss(points) for points in path]),
-        directions=directions(land, trail[-1], alpha, steps),
-        optima=optima(landscape, alpha, steps),
-        lost=len(trail) <= moves,
-    )
