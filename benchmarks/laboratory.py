@@ -3,24 +3,25 @@
     python benchmarks/laboratory.py [--moves 200]
 
 For each control it makes `moves` moves over the control's range and prints the median and the 95th percentile
-in milliseconds, whole and by part: adapt (state to result), draw (result to pixels), encode (pixels to PNG).
-The aim on a quiet machine is a 95th percentile of 33 ms. The last lines compare with a full matplotlib draw
+in milliseconds, whole and by part: adapt (state to result), paint (result to pixels), encode (pixels to PNG).
+The aim on a quiet machine is a 95th percentile of 33 ms. The last lines compare with a full matplotlib painting
 and with Pillow's encoder, and say how large the pictures are.
 """
 
 import argparse
 import io
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 from PIL import Image
 
 from metalib.lab.picture import encode_png
-from metalib.lab.sine import AdaptationPicture, adapt_sine
+from metalib.lab.sine import SinePainter, SineState, adapt_sine
 from metalib.models import sine_net
 
-STATE = {"alpha": 0.01, "steps": 5, "shots": 10, "amplitude": 2.5, "phase": 1.0, "draw": 0}
+VALUES = {"alpha": 0.01, "steps": 5, "shots": 10, "amplitude": 2.5, "phase": 1.0, "draw": 0}
 RANGES = {
     "alpha": lambda t: 10 ** (-4 + 4 * t),
     "steps": lambda t: round(10 * t),
@@ -32,12 +33,12 @@ RANGES = {
 }
 
 
-def move(model, picture, state):
+def move(model, painter, state):
     """Seconds for each part of one move, and the bytes of the picture."""
     times = [time.perf_counter()]
-    result = adapt_sine(model, "start", **state)
+    result = adapt_sine(model, state)
     times.append(time.perf_counter())
-    pixels = picture.pixels(result)
+    pixels = painter.pixels(state, result)
     times.append(time.perf_counter())
     png = encode_png(pixels)
     times.append(time.perf_counter())
@@ -65,15 +66,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=200)
     moves = parser.parse_args().moves
-    model, picture, sizes = sine_net(), AdaptationPicture(), []
-    picture.png(adapt_sine(model, "start", **STATE))
+    model, painter, sizes = sine_net(), SinePainter({"mine": "mine"}), []
+    state = SineState("mine", **VALUES)
+    painter.png(state, adapt_sine(model, state))
     print(f"{moves} moves a control, {torch.get_num_threads()} threads; median / 95th percentile in ms")
-    print(f"{'control':18}" + "  ".join(f"{part:^14}" for part in ("adapt", "draw", "encode", "together")))
+    print(f"{'control':18}" + "  ".join(f"{part:^14}" for part in ("adapt", "paint", "encode", "together")))
     everything = []
     for name, along in RANGES.items():
-        fixed = {**STATE, "steps": 10} if name.startswith("steps=10") else STATE
+        fixed = replace(state, steps=10) if name.startswith("steps=10") else state
         measured = [
-            move(model, picture, {**fixed, name.split()[-1]: along(number / (moves - 1))})
+            move(model, painter, replace(fixed, **{name.split()[-1]: along(number / (moves - 1))}))
             for number in range(moves)
         ]
         times = 1e3 * np.array([entry[0] for entry in measured])
@@ -82,10 +84,10 @@ def main():
         row(name, times)
     row("all", np.concatenate(everything))
 
-    result = adapt_sine(model, "start", **STATE)
-    figure, pixels = picture.draw(result), picture.pixels(result).copy()
-    full, fast = seconds(figure.canvas.draw), seconds(lambda: picture.pixels(result))
-    print(f"draw: {1e3 * fast:.1f} ms, full draw {1e3 * full:.1f} ms: {full / fast:.1f} times")
+    result = adapt_sine(model, state)
+    figure, pixels = painter.full(state, result), painter.pixels(state, result).copy()
+    full, fast = seconds(figure.canvas.draw), seconds(lambda: painter.pixels(state, result))
+    print(f"paint: {1e3 * fast:.1f} ms, in full {1e3 * full:.1f} ms: {full / fast:.1f} times")
     pillow = seconds(
         lambda: Image.fromarray(pixels).convert("RGB").save(io.BytesIO(), "png", compress_level=1)
     )

@@ -16,7 +16,7 @@ LABORATORY = """
     count = widgets.HTML("<b class='drawn'>0</b>")
     drawn = []
     def note(change):
-        drawn.append(lab.result.alpha)
+        drawn.append(lab.state.alpha)
         count.value = f"<b class='drawn'>{len(drawn)}</b>"
     lab.surface.observe(note, "picture")
     display(lab, count)
@@ -176,7 +176,7 @@ def test_nothing_is_cut_off(laboratory, size):
     assert wide == []
     assert cut_off(page) == []
     stage = page.locator(".metalib-stage").bounding_box()
-    assert stage["height"] == pytest.approx(0.42 * stage["width"], abs=1)
+    assert stage["height"] == pytest.approx(0.38 * stage["width"], abs=1)
     page.set_viewport_size({"width": 1280, "height": 800})
 
 

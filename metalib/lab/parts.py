@@ -115,7 +115,8 @@ class Play(Part):
         self.last = self.last or (lambda state: slider.max)
         self.play = widgets.Play(value=slider.value, min=0, max=slider.max, interval=self.interval)
         self.play.observe(lambda change: self._played(laboratory, change), "value")
-        return widgets.HBox([self.play, widgets.Label(_(self.label))])
+        layout = widgets.Layout(flex_flow="row wrap", overflow="visible")
+        return widgets.HBox([self.play, widgets.Label(_(self.label))], layout=layout)
 
     def _played(self, laboratory: Laboratory, change: Any) -> None:
         if not self._held and change.new <= self.last(laboratory.state):

@@ -80,7 +80,7 @@ function swatch(mark) {
     for (const [name, value] of Object.entries(attributes)) path.setAttribute(name, value);
     svg.append(path);
   };
-  svg.setAttribute("viewBox", "-17 -10 34 20");
+  svg.setAttribute("viewBox", mark.width ? "-17 -10 34 20" : "-10 -10 20 20");
   svg.setAttribute("aria-hidden", "true");
   if (mark.width) {
     part({ d: "M-16,0H16", stroke: mark.color, "stroke-width": mark.width, "stroke-dasharray": mark.dash.join(" ") });
