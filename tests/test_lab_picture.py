@@ -10,7 +10,7 @@ from PIL import Image
 from metalib import look
 from metalib.lab import Painter
 from metalib.lab.picture import encode_png
-from metalib.lab.words import Entry, Panel, Words, as_json, with_words
+from metalib.lab.words import Entry, Panel, Words, _lines, as_json, with_words
 
 
 class Dots(Painter):
@@ -108,11 +108,23 @@ def test_a_still_picture_has_its_words_above_it():
     columns = np.flatnonzero((band != 255).any(axis=(0, 2))) / band.shape[1]
     assert band.shape[0] > 15 and columns.min() == pytest.approx(0.1, abs=0.03)
     assert ((columns > 0.5) & (columns < 0.9)).any() and not ((columns > 0.42) & (columns < 0.49)).any()
-    crowded = [Panel(0.1, 0.4, legend=[Entry("words " * 4)] * 4)]
-    tall = np.asarray(Image.open(io.BytesIO(with_words(pixels, Words(crowded)))))
-    assert len(tall) > len(written), "a legend that does not fit goes on below"
-    wide = np.flatnonzero((tall[: -len(plain)] != 255).any(axis=(0, 2))) / tall.shape[1]
-    assert wide.max() < 0.42
+
+
+@pytest.mark.parametrize("more", [{"legend": [Entry("words " * 4)] * 4}, {"note": "words " * 16}])
+def test_words_that_do_not_fit_go_on_below(more):
+    pixels = Dots().pixels(None, RESULTS[0])
+    tall = np.asarray(Image.open(io.BytesIO(with_words(pixels, Words([Panel(0.1, 0.4, **more)])))))
+    band = tall[: -len(pixels)]
+    assert len(band) > 26, "more than one line"
+    columns = np.flatnonzero((band != 255).any(axis=(0, 2))) / band.shape[1]
+    assert columns.max() < 0.42
+
+
+def test_lines_are_broken_between_words_and_between_the_characters_of_a_script_without_spaces():
+    lines = _lines("six words of 元学习 in a note", lambda line: len(line) <= 7)
+    assert [line.strip() for line in lines] == ["six", "words", "of 元学习", "in a", "note"]
+    assert [len(line) for line in _lines("元学习" * 3, lambda line: len(line) <= 4)] == [4, 4, 1]
+    assert _lines("", len) == []
 
 
 def test_a_legend_tells_the_browser_how_its_marks_look():

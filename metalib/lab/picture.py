@@ -117,11 +117,14 @@ class Painter:
         """The picture as a PNG file, by the fast road."""
         return encode_png(self.pixels(state, result))
 
-    def to_data(self, axes: Axes, x: float, y: float) -> tuple[float, float] | None:
-        """Data coordinates of a point of the picture (0..1 from left and top), or None outside the axes."""
+    def to_data(
+        self, axes: Axes, x: float, y: float, *, anywhere: bool = False
+    ) -> tuple[float, float] | None:
+        """Data coordinates of a point of the picture (0..1 from left and top). Outside the axes it is None,
+        or with `anywhere` what the axes would have there."""
         width, height = axes.figure.bbox.size
         point = (x * width, (1 - y) * height)
-        if not axes.bbox.contains(*point):
+        if not anywhere and not axes.bbox.contains(*point):
             return None
         horizontal, vertical = axes.transData.inverted().transform(point)
         return float(horizontal), float(vertical)

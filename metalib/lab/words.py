@@ -6,7 +6,8 @@ In a notebook it is text, so it can be read at every size, in every script, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from metalib import look
 
@@ -112,8 +114,16 @@ def _write(figure: Figure, panel: Panel) -> float:
 
     def write(text: str, x: float, **style: Any) -> float:
         style = {"fontsize": look.SMALL, "va": "top", **style}
-        made = figure.text(x / width, 1 - down / height, text, **style)
+        return wide(figure.text(x / width, 1 - down / height, text, **style))
+
+    def wide(made: Text) -> float:
         return made.get_window_extent().width * look.DPI / figure.dpi
+
+    def fits(line: str) -> bool:
+        made = figure.text(0, 0, line, fontsize=look.SMALL)
+        long = wide(made)
+        made.remove()
+        return long <= right - left
 
     if panel.title:
         write(panel.title, left, fontsize=look.TITLE, fontweight="bold")
@@ -134,7 +144,17 @@ def _write(figure: Figure, panel: Panel) -> float:
         across = start + long + 18
     if panel.legend:
         down += LINE
-    for line in panel.note.split("\n") if panel.note else ():
+    for line in _lines(panel.note, fits):
         write(line, left)
         down += LINE
     return down
+
+
+def _lines(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """`text` in lines that fit, broken between words, or behind any character of a script without spaces."""
+    lines = [""] if text else []
+    for piece in re.findall(r"[\u3000-\uffef]\s*|[^\s\u3000-\uffef]+\s*", text):
+        if lines[-1] and not fits(lines[-1] + piece.rstrip()):
+            lines.append("")
+        lines[-1] += piece
+    return lines
