@@ -29,11 +29,11 @@ def place(page, what):
 
 
 def on_screen(page, x, y):
-    """The plane is 560 × 420 of the picture's 1000 × 510 pixels, 46 from the left and 52 from the top."""
+    """The plane is 528 × 396 of the picture's 1000 × 456 pixels, 46 from the left and 24 from the top."""
     box = page.locator(".metalib-stage").bounding_box()
     return (
-        box["x"] + box["width"] * (46 + 70 * (x + 4)) / 1000,
-        box["y"] + box["height"] * (52 + 70 * (3 - y)) / 510,
+        box["x"] + box["width"] * (46 + 66 * (x + 4)) / 1000,
+        box["y"] + box["height"] * (24 + 66 * (3 - y)) / 456,
     )
 
 
@@ -70,9 +70,12 @@ def test_keys_choose_a_point_and_move_it(page):
 
 def test_controls_change_distance_temperature_and_classes(page):
     page.get_by_label("distance", exact=True).select_option("cosine")
-    wait_until(page, lambda: words(page).startswith("Cosine distance, temperature 1."))
-    page.get_by_role("slider", name="temperature").press("Home")
-    wait_until(page, lambda: words(page).startswith("Cosine distance, temperature 0.01."))
+    wait_until(page, lambda: words(page).startswith("Distance: cosine; temperature 1."))
+    temperature = page.get_by_role("slider", name="temperature")
+    temperature.press("End")
+    wait_until(page, lambda: temperature.get_attribute("aria-valuetext") == "100")
+    temperature.press("Home")
+    wait_until(page, lambda: words(page).startswith("Distance: cosine; temperature 0.01."))
     page.get_by_role("slider", name="classes").press("End")
     wait_until(page, lambda: "Prototype 5 at" in words(page))
     assert "True class 2: loss" in words(page)

@@ -11,7 +11,7 @@ from chapter_code import definitions, solution
 from torch import nn
 
 import metalib
-from metalib.lab.distances.math import classify
+from metalib.lab.distances.classify import DistanceState, classify
 
 double = torch.float64
 
@@ -121,9 +121,8 @@ def test_gradients_of_the_three_distances_are_those_of_the_chapters_table(chapte
         "euclidean": -away / away.norm(dim=1, keepdim=True),
         "cosine": (unit - (unit @ F.normalize(z, dim=0))[:, None] * F.normalize(z, dim=0)) / z.norm(),
     }[kind]
-    result = classify(
-        query=z.tolist(), prototypes=prototypes.tolist(), classes=3, distance=kind, truth=2
-    )  # the laboratory is a second witness
+    state = DistanceState(query=z.tolist(), prototypes=prototypes.tolist(), distance=kind, truth=2)
+    result = classify(state)  # the laboratory is a second witness
     expected = -(slopes[1] - torch.tensor(result.p) @ slopes)
     assert torch.allclose(gradient, expected) and loss == pytest.approx(result.loss)
 

@@ -8,10 +8,10 @@ from torch import nn
 from metalib import ProtoNet
 from metalib.data import ImageSet
 from metalib.lab import EpisodeLaboratory, KeyEvent
-from metalib.lab.episode.picture import EpisodePicture
-from metalib.lab.episode.rules import Answer, deal, play
+from metalib.lab.episode import EpisodeKey, EpisodePainter, EpisodeState, Given, deal, play
 
-SETTING = {"script": "north", "ways": 4, "shots": 2, "queries": 3, "draw": 5}
+EPISODE = EpisodeKey(script="north", ways=4, shots=2, queries=3, number=5)
+OTHER = EPISODE._replace(number=6)
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,16 @@ def lab(images, learner):
 
 @pytest.fixture(scope="module")
 def dealt(images, learner):
-    return deal(images, learner, **SETTING)
+    return deal(images, learner, EPISODE)
 
 
-def answers(dealt, given):
-    return tuple(
-        Answer(dealt.key, y, m, t) for y, m, t in zip(given, dealt.machine, dealt.truth, strict=False)
-    )
+def answers(key, dealt, given):
+    return tuple(Given(key, y, m, t) for y, m, t in zip(given, dealt.machine, dealt.truth, strict=False))
+
+
+def state(key=EPISODE, given=(), cursor=0):
+    script, ways, shots, queries, number = key
+    return EpisodeState(ways, shots, queries, script, number, answers=given, cursor=cursor)
 
 
 # --- the rules
@@ -70,69 +73,78 @@ def test_the_machines_answers_are_those_of_the_nearest_average(dealt):
 
 
 def test_an_episode_can_be_had_again_and_queries_come_in_random_order(images, learner, dealt):
-    again, other = (deal(images, learner, **{**SETTING, "draw": draw}) for draw in (5, 6))
+    again, other = (deal(images, learner, key) for key in (EPISODE, OTHER))
     np.testing.assert_array_equal(again.query, dealt.query)
     assert again.truth == dealt.truth and other.names != dealt.names
-    orders = {deal(images, learner, **{**SETTING, "draw": draw}).truth for draw in range(6)}
+    orders = {deal(images, learner, EPISODE._replace(number=number)).truth for number in range(6)}
     assert len(orders) > 3 and all(list(order) != sorted(order) for order in orders)
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"script": "east"}, "no characters of the script 'east'"),
         ({"ways": 13}, "13 ways need at least 13 classes, but there are 12"),
         ({"shots": 6}, "6 shots . 3 queries need 9 drawings a class"),
     ],
 )
 def test_what_cannot_be_dealt_is_said(images, learner, change, message):
     with pytest.raises(ValueError, match=message):
-        deal(images, learner, **{**SETTING, **change})
+        deal(images, learner, EPISODE._replace(**change))
 
 
 def test_only_finished_episodes_are_counted(images, learner, dealt):
-    other = deal(images, learner, **{**SETTING, "draw": 6})
-    right = answers(dealt, dealt.truth)
-    wrong = answers(other, [(t + 1) % 4 for t in other.truth])
-    unfinished = play(dealt, right[:-1])
+    other = deal(images, learner, OTHER)
+    right = answers(EPISODE, dealt, dealt.truth)
+    wrong = answers(OTHER, other, [(t + 1) % 4 for t in other.truth])
+    unfinished = play(dealt, state(given=right[:-1]))
     assert unfinished.score.n == 0 and not unfinished.is_over and len(unfinished.yours) == 11
-    finished = play(dealt, right)
-    assert (
-        (finished.score.n, finished.score.yours) == (12, 12) and finished.is_over and finished.cursor is None
-    )
+    finished = play(dealt, state(given=right))
+    assert (finished.score.n, finished.score.yours) == (12, 12) and finished.is_over
     expected = sum(m == t for m, t in zip(dealt.machine, dealt.truth, strict=True))
     assert finished.score.machine == expected
-    half = play(other, right + wrong[:5])
+    half = play(other, state(OTHER, right + wrong[:5]))
     assert half.score == finished.score and half.yours == tuple(a.yours for a in wrong[:5])
-    both = play(other, right + wrong)
+    both = play(other, state(OTHER, right + wrong))
     assert (both.score.n, both.score.yours) == (24, 12)
-    back = play(dealt, right + wrong)  # the first episode again: its answers are still there
+    back = play(dealt, state(given=right + wrong))  # the first episode again: its answers are still there
     assert back.is_over and back.score == both.score
 
 
-def test_the_cursor_stays_among_the_classes(dealt):
-    assert [play(dealt, cursor=c).cursor for c in (-3, 0, 3, 9)] == [0, 0, 3, 3]
+def test_the_cursor_stays_among_the_classes():
+    assert [state(cursor=c).pointed for c in (-3, 0, 3, 9)] == [0, 0, 3, 3]
+
+
+def test_drawings_are_shown_as_they_are_kept_and_of_colours_the_one_with_most_ink(images, learner):
+    key = EPISODE._replace(script="", number=0)
+    grey = deal(images, learner, key)
+    colours = torch.cat([images.images // 2, images.images, images.images // 3], dim=2)
+    coloured = deal(ImageSet(colours, images.names, images.alphabets), learner, key)
+    np.testing.assert_array_equal(grey.support, coloured.support)
+    np.testing.assert_array_equal(grey.query, coloured.query)
+    assert grey.support.dtype == grey.query.dtype == np.uint8
 
 
 # --- the picture
 @pytest.mark.parametrize("given", [0, 3, 12])
 @pytest.mark.parametrize("resolution", [1.0, 1.5])
 def test_fast_picture_equals_the_full_draw(images, learner, dealt, given, resolution):
-    picture = EpisodePicture("ProtoNet")
-    picture.resolution = resolution
-    large = deal(images, learner, "", 9, 5, 3, 1)
-    picture.pixels(play(large, answers(large, large.truth)))  # something else was there before
-    result = play(dealt, answers(dealt, dealt.truth[:given]), cursor=2)
-    full = np.asarray(picture.draw(result).canvas.buffer_rgba())
-    assert (picture.pixels(result) == full).all()
+    painter, key = EpisodePainter("ProtoNet"), EpisodeKey("", 9, 5, 3, 1)
+    painter.resolution = resolution
+    large = deal(images, learner, key)
+    before = state(key, answers(key, large, large.truth))
+    painter.pixels(before, play(large, before))  # something else was there before
+    now = state(given=answers(EPISODE, dealt, dealt.truth[:given]), cursor=2)
+    full = np.asarray(painter.full(now, play(dealt, now)).canvas.buffer_rgba())
+    assert (painter.pixels(now, play(dealt, now)) == full).all()
 
 
 @pytest.mark.parametrize("ways, shots, queries", [(2, 1, 1), (5, 1, 1), (9, 5, 3), (9, 1, 1), (2, 5, 3)])
 @pytest.mark.parametrize("over", [False, True])
 def test_nothing_is_small_cut_off_or_on_top_of_something_else(images, learner, ways, shots, queries, over):
-    dealt = deal(images, learner, "", ways, shots, queries, 1)
-    painter = EpisodePicture("ProtoNet")
-    figure = painter.draw(play(dealt, answers(dealt, dealt.truth) if over else ()))
+    key = EpisodeKey("", ways, shots, queries, 1)
+    dealt = deal(images, learner, key)
+    painter, now = EpisodePainter("ProtoNet"), state(key, answers(key, dealt, dealt.truth) if over else ())
+    figure = painter.full(now, play(dealt, now))
     axes = figure.axes[0]
     shown = [text for text in axes.texts if text.get_text() and text.get_visible()]
     boxes = [text.get_window_extent() for text in shown]
@@ -152,26 +164,32 @@ def test_words_tell_the_episode_but_not_the_truth(lab):
     for number, name in enumerate(lab.result.dealt.names, 1):
         assert f"{number}: {name}" in words
     assert "Query 1 of 8; you point at class 1." in words and "is class" not in words
+    assert lab.surface.words[1]["title"] == "query 1 of 8" and lab.surface.message.startswith(
+        "Which class is it?"
+    )
     for truth in lab.result.dealt.truth:
         assert "is class" not in lab.surface.alt and "you 0" not in lab.surface.alt
         lab.answer(truth)
     last = lab.result.dealt
     assert f"query 8 is class {last.truth[7] + 1}, you said {last.truth[7] + 1}" in lab.surface.alt
     assert "Score after 8 queries: you 8 (100 %), ProtoNet" in lab.surface.alt
+    support, query = lab.surface.words
+    assert support["title"] == "4-way 2-shot, north: support" and support["note"].startswith("Score after 8")
+    assert query["title"] == "the episode is over" and query["note"].endswith("below: you, ProtoNet")
     assert lab.surface.message.startswith("Press Enter")
 
 
 # --- playing
 def test_every_column_can_be_clicked_and_nothing_else(lab):
-    picture, result = lab.picture, lab.result
-    axes = picture.draw(result).axes[0]
+    painter = lab.painter
+    axes = painter.full(lab.state, lab.result).axes[0]
     support = axes.images[0].get_extent()  # left, right, bottom, top in pixels
     size = (support[1] - support[0]) / 4
     for way in range(4):
-        x, y = (support[0] + (way + 0.5) * size) / 1000, (support[3] + size) / picture.height
-        assert picture.class_at(result, x, y) == way
+        x, y = (support[0] + (way + 0.5) * size) / 1000, (support[3] + size) / painter.height
+        assert painter.class_at(lab.state, x, y) == way
     for x, y in ((0.001, 0.3), (support[1] / 1000 + 0.01, 0.3), (0.1, 0.02), (0.1, 0.98)):
-        assert picture.class_at(result, x, y) is None
+        assert painter.class_at(lab.state, x, y) is None
         lab.surface.pointer("down", x, y)
         assert lab.result.yours == ()
     lab.surface.pointer("move", 0.1, 0.3)
@@ -194,9 +212,9 @@ def test_the_keyboard_does_everything(lab):
         lab.surface.key("1")
     lab.surface.key("2")
     lab.surface.key("ArrowLeft")
-    assert len(lab.state["answers"]) == 8
+    assert len(lab.state.answers) == 8
     lab.surface.key("Enter")
-    assert lab.state["draw"] == 2 and lab.result.yours == () and lab.result.score.n == 8
+    assert lab.state.draw == 2 and lab.result.yours == () and lab.result.score.n == 8
 
 
 def test_a_change_of_the_setting_is_another_episode_and_keeps_the_score(lab):
@@ -208,7 +226,7 @@ def test_a_change_of_the_setting_is_another_episode_and_keeps_the_score(lab):
     result = lab.set(ways=9, shots=5, queries=1, script="")
     assert result.dealt.support.shape == (9, 5, 28, 28) and result.score.yours == 8 and not result.yours
     lab.controls["draw"].button.click()
-    assert lab.result.dealt.key[-1] == 2
+    assert lab.state.episode.number == 2
     with pytest.raises(ValueError, match="must lie between 2 and 9"):
         lab.set(ways=10)
 
@@ -227,7 +245,9 @@ def test_only_scripts_with_enough_characters_are_offered(images, learner):
     few = images.subset([*range(12), 12, 13])
     lab = EpisodeLaboratory(learner, few)
     assert [value for _label, value in lab.controls["script"].options] == ["", "north"]
-    with pytest.raises(TypeError, match="The episode laboratory has no alpha"):
+    with pytest.raises(ValueError, match="script must be one of '', 'north', not 'east'"):
+        EpisodeLaboratory(learner, few, script="east")
+    with pytest.raises(TypeError, match="EpisodeLaboratory has no alpha"):
         EpisodeLaboratory(learner, images, alpha=1)
 
 
@@ -235,4 +255,4 @@ def test_events_from_the_browser_are_answered(lab):
     lab.surface._receive(lab.surface, {"kind": "key", "key": "9", "shift": False, "id": "a:1"}, [])
     assert lab.surface.failed and lab.surface.message == "There are the classes 1 to 4, but no 9."
     lab.surface.key(KeyEvent("1").key)
-    assert lab.surface.message == "" and lab.result.yours == (0,)
+    assert not lab.surface.failed and lab.result.yours == (0,)

@@ -1,5 +1,7 @@
 """Laboratories: live figures, each declared as a state, a pure function and a painter."""
 
+from metalib.lab.distances import DistanceLaboratory
+from metalib.lab.episode import EpisodeLaboratory
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.landscape import LandscapeLaboratory
 from metalib.lab.meta_training import TrainingLaboratory
@@ -8,6 +10,8 @@ from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
 __all__ = [
+    "DistanceLaboratory",
+    "EpisodeLaboratory",
     "KeyEvent",
     "Laboratory",
     "LandscapeLaboratory",

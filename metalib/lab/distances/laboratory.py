@@ -1,131 +1,296 @@
-"""The distance laboratory: prototypes and a query in the plane, and what the softmax over distances says.
-
-State: where the points are, how many classes there are, the distance, the temperature, and which class is the
-true one. Result: the distances and p(y = c | x) of the query, its loss and gradient, and the same answer for
-every place of the plane. The mathematics is in `metalib.lab.distances.math`, the painter in
-`metalib.lab.distances.picture`.
-"""
+"""The distance laboratory: prototypes and a query in the plane, and what the softmax over distances says."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 
+from metalib import look
 from metalib.i18n import _
-from metalib.lab import controls
-from metalib.lab.distances.math import MAX_CLASSES, MIN_CLASSES, WINDOW, DistanceResult, classify
-from metalib.lab.distances.picture import DistancePicture
+from metalib.lab.distances.classify import (
+    MAX_CLASSES,
+    PROTOTYPES,
+    QUERY,
+    DistanceResult,
+    DistanceState,
+    classify,
+)
+from metalib.lab.distances.geometry import WINDOW
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.surface import KeyEvent, PointerEvent
+from metalib.lab.panels import Sheet, digit
+from metalib.lab.parts import ARROWS, Drag, Keys, View
+from metalib.lab.picture import Painter
+from metalib.lab.surface import KeyEvent
+from metalib.lab.words import Panel, Words
+from metalib.learners import DISTANCE_LABELS
 
-PROTOTYPES = ((-2.0, 1.3), (1.7, 1.7), (0.4, -1.5), (-2.6, -1.4), (2.9, -0.7))
-QUERY = (0.2, 0.5)
 REACH = 26  # pixels of a 1000 pixel wide picture: how near the pointer must be to take hold of a point
+
+COLOURS = (look.BLUE, look.ORANGE, look.GREEN, look.PURPLE, look.VERMILION)
+MARKERS = ("o", "s", "D", "p", "h")
+BANDS = 10  # shades of a region: one for each tenth of p
+STRONGEST = 0.75  # the opacity of a region where p is nearly 1
+UNIT = 66  # pixels of one unit of the plane
+
+
+def moved(state: DistanceState, number: int, x: float, y: float) -> DistanceState:
+    """The query (number 0) or a prototype (1, 2, …) put at (x, y), or as near as the window allows."""
+    left, right, bottom, top = WINDOW
+    # Two decimals are what is shown; so the picture's numbers are those of the place that is named.
+    place = (round(float(np.clip(x, left, right)), 2), round(float(np.clip(y, bottom, top)), 2))
+    if number == 0:
+        return replace(state, query=place, selected=0)
+    places = [*state.prototypes, *PROTOTYPES[len(state.prototypes) :]]
+    places[number - 1] = place
+    return replace(state, prototypes=tuple(places), selected=number)
+
+
+def grab(view: View, x: float, y: float) -> tuple[int, float, float] | None:
+    """The point under the pointer, and how far it was missed. In the empty plane it calls the query; beside
+    the plane it takes nothing."""
+    there = view.painter.to_data(view.painter.plane, x, y)
+    if there is None:
+        return None
+    away = view.state.points - np.array(there)
+    nearest = int(np.argmin(np.hypot(*away.T)))
+    if np.hypot(*away[nearest]) * UNIT > REACH:
+        return 0, 0.0, 0.0
+    return nearest, *away[nearest].tolist()
+
+
+def pull(view: View, held: tuple[int, float, float], x: float, y: float) -> DistanceState:
+    """What is held goes with the pointer, outside the plane as far as the window goes."""
+    number, dx, dy = held
+    x, y = view.painter.to_data(view.painter.plane, x, y, anywhere=True)
+    return moved(view.state, number, x + dx, y + dy)
+
+
+def pressed(view: View, event: KeyEvent) -> DistanceState | None:
+    """Numbers choose a point, arrows move it, Home puts all back."""
+    state, chosen = view.state, view.state.shown(view.state.selected)
+    if event.key in ARROWS:
+        x, y = state.points[chosen] + (0.05 if event.shift else 0.25) * np.array(ARROWS[event.key])
+        return moved(state, chosen, x, y)
+    if event.key.isdecimal() and int(event.key) <= state.classes:
+        return replace(state, selected=int(event.key))
+    return replace(state, query=QUERY, prototypes=PROTOTYPES) if event.key == "Home" else None
+
+
+class Regions(Artist):
+    """An image of whole pixels that fills its axes. Matplotlib's own would be resampled at every draw, which
+    takes longer than all the rest of the picture."""
+
+    def __init__(self, axes: Axes) -> None:
+        super().__init__()
+        self.axes, self.colours = axes, np.full((1, 1, 4), 255, np.uint8)
+        self.set_figure(axes.figure)
+
+    def draw(self, renderer: Any) -> None:
+        box = self.axes.bbox
+        across = round(box.width / self.colours.shape[1])
+        up = round(box.height / self.colours.shape[0])
+        context = renderer.new_gc()
+        sized = self.colours.repeat(up, axis=0).repeat(across, axis=1)
+        renderer.draw_image(context, round(box.x0), round(box.y0), sized)
+        context.restore()
+
+
+def palette(classes: int) -> np.ndarray:
+    """RGBA (classes, BANDS, 4): each class's colour, from white where p is 1/classes to strong near 1."""
+    middle = (np.arange(BANDS) + 0.5) / BANDS
+    opacity = STRONGEST * np.clip((middle - 1 / classes) / (1 - 1 / classes), 0, 1)[:, None]
+    colours = [1 - opacity * (1 - np.array(to_rgb(colour))) for colour in COLOURS[:classes]]
+    opaque = np.concatenate([np.stack(colours), np.ones((classes, BANDS, 1))], axis=-1)
+    return np.round(255 * opaque).astype(np.uint8)
+
+
+class DistancePainter(Painter):
+    """Left: the plane with its regions, the prototypes and the query. Right: p(y = c | x) as bars."""
+
+    height = 456
+    left, top = 46, 24  # of the plane, in pixels
+    class_at, distance_at, bar_at, p_at = 634, 760, 782, 984  # the columns at the right
+    longest = 132  # pixels of a bar for p = 1
+    rows = range(90, 90 + 62 * MAX_CLASSES, 62)
+
+    def build(self, figure: Figure) -> Iterable[Artist]:
+        sheet = Sheet(figure, self.width, self.height)
+        left, right, bottom, top = WINDOW
+        wide, high = UNIT * (right - left), UNIT * (top - bottom)
+        place = (
+            self.left / self.width,
+            1 - (self.top + high) / self.height,
+            wide / self.width,
+            high / self.height,
+        )
+        self.plane = figure.add_axes(place)
+        self.plane.set(xlim=(left, right), ylim=(bottom, top), xticks=range(-4, 5), yticks=range(-3, 4))
+        self.plane.grid(False)
+        self.regions = self.plane.add_artist(Regions(self.plane))
+        dotted = {"linewidths": 1.2, "linestyles": [(0, (1, 2.5))]}
+        self.borders = LineCollection([], colors="#444444", linewidths=1.6)
+        self.spokes = LineCollection([], colors="#444444", **dotted)
+        for lines in (self.borders, self.spokes):
+            self.plane.add_collection(lines, autolim=False)
+        (self.origin,) = self.plane.plot([0], [0], "+", color=look.BLACK, markersize=16, markeredgewidth=2)
+        self.arrow = FancyArrowPatch(
+            (0, 0), (1, 1), arrowstyle="-|>", mutation_scale=22, linewidth=3.2, color=look.BLACK, shrinkA=0,
+            shrinkB=0,
+        )  # fmt: skip
+        self.plane.add_patch(self.arrow)
+        circle = {"color": "none", "markeredgecolor": look.BLACK, "markersize": 34, "markeredgewidth": 1.8}
+        (self.ring,) = self.plane.plot([], [], "o", **circle)
+        self.marks = [self._mark(self.plane, number, 23) for number in range(MAX_CLASSES)]
+        cross = {"color": look.BLACK, "markersize": 17, "markeredgecolor": "white", "markeredgewidth": 1.5}
+        (self.query,) = self.plane.plot([], [], "X", **cross)
+        moving = [self.regions, self.borders, self.spokes, self.origin, self.arrow, self.ring, self.query]
+        return [*moving, *(artist for pair in self.marks for artist in pair), *self._build_bars(sheet)]
+
+    def _mark(self, axes: Axes, number: int, size: float) -> tuple[Artist, Artist]:
+        """A prototype's mark, and its number inside."""
+        style = {"markerfacecolor": "white", "markeredgecolor": COLOURS[number], "markeredgewidth": 3.6}
+        (mark,) = axes.plot([], [], MARKERS[number], markersize=size, clip_on=False, **style)
+        return mark, digit(axes, number + 1, bold=True, clip_on=False)
+
+    def _build_bars(self, sheet: Sheet) -> list[Artist]:
+        """A row for each class: its mark, its distance, a bar as long as p, and p."""
+        sheet.text(self.class_at, 36, _("class"), moves=False, ha="center")
+        sheet.text(self.distance_at, 36, "d", moves=False, ha="right")
+        sheet.text(self.bar_at, 36, _("softmax of −d / T"), moves=False)
+        sheet.text(self.p_at, 36, "p", moves=False, ha="right")
+        axis = sheet.line(moves=False, color="#444444", linewidth=1)
+        axis.set_data([self.bar_at] * 2, [self.rows[0] - 30, self.rows[-1] + 30])
+        self.bars = sheet.bars(facecolors=COLOURS)
+        large = {"ha": "right", "fontsize": look.TEXT}
+        self.distances = [sheet.text(self.distance_at, row, **large) for row in self.rows]
+        self.chances = [sheet.text(self.p_at, row, fontweight="bold", **large) for row in self.rows]
+        self.tags = [self._mark(sheet.axes, number, 20) for number in range(MAX_CLASSES)]
+        for row, pair in zip(self.rows, self.tags, strict=True):
+            for artist in pair:
+                artist.set_data([self.class_at], [row])
+        self.frame = sheet.frame(edgecolor=look.BLACK, linewidth=1.8)
+        self.shown_classes = 0
+        return sheet.moving
+
+    def update(self, state: DistanceState, result: DistanceResult) -> None:
+        n, points, true = state.classes, state.points, state.shown(state.truth)
+        if n != self.shown_classes:  # the rows' marks stand still
+            self.shown_classes = n
+            for number, row in enumerate(self.tags):
+                for artist in row:
+                    artist.set_visible(number < n)
+            self.renew()
+        band = np.minimum((BANDS * result.confidence).astype(np.uint8), BANDS - 1)
+        self.regions.colours = palette(n)[result.winner, band]
+        self.borders.set_segments(list(result.borders))
+        cosine = state.distance == "cosine"
+        start = np.zeros(2) if cosine else points[0]
+        self.spokes.set_segments([np.stack([start, end]) for end in (points if cosine else points[1:])])
+        self.origin.set_visible(cosine)
+        self.query.set_data(*points[0][:, None])
+        self.ring.set_data(*points[state.shown(state.selected)][:, None])
+        self.bars.put(self.bar_at, np.array(self.rows[:n]) + 13, self.longest * result.p, 26)
+        for i in range(MAX_CLASSES):
+            for artist in (*self.marks[i], self.distances[i], self.chances[i]):
+                artist.set_visible(i < n)
+            if i < n:
+                for artist in self.marks[i]:
+                    artist.set_data(*points[i + 1][:, None])
+                self.distances[i].set_text(look.signed(result.distances[i]))
+                self.chances[i].set_text(probability(result.p[i]))
+        self.frame.set_visible(true > 0)
+        self.frame.set_bounds(
+            self.class_at - 24, self.rows[true - 1] - 25, self.p_at - self.class_at + 34, 50
+        )
+        # The arrow goes along −∇loss; its length grows with the gradient's, but never beyond two units.
+        length = float(np.linalg.norm(result.gradient))
+        self.arrow.set_visible(length > 0.1)  # a shorter one would hide behind the query
+        self.arrow.set_positions(points[0], points[0] - result.gradient * 2 / (1 + length))
+
+    def words(self, state: DistanceState, result: DistanceResult) -> Words:
+        right = (self.class_at - 24) / self.width
+        loss = _("choose a true class to see its loss and the gradient")
+        if true := state.shown(state.truth):
+            loss = _("true class {c}: loss −ln p = {loss}; |gradient| {length:.3g}").format(
+                c=true, loss=look.signed(result.loss), length=float(np.linalg.norm(result.gradient))
+            )
+        plane = _("colour: the most probable class, paler for every 10 % less")
+        return Words(
+            (
+                Panel(self.left / self.width, right - 0.02, note=plane),
+                Panel(right, 1.0, "p(y = c | x)", note=loss),
+            ),
+            remark(state),
+        )
+
+    def describe(self, state: DistanceState, result: DistanceResult) -> str:
+        text = _("Distance: {distance}; temperature {t:.3g}. The query is at {query}.").format(
+            distance=_(DISTANCE_LABELS[state.distance]), t=state.temperature, query=look.point(state.query)
+        )
+        for number, point in enumerate(state.points[1:]):
+            text += " " + _("Prototype {n} at {place}: distance {d}, p = {p}.").format(
+                n=number + 1,
+                place=look.point(point),
+                d=look.signed(result.distances[number]),
+                p=probability(result.p[number]),
+            )
+        if true := state.shown(state.truth):
+            text += " " + _("True class {c}: loss {loss}; downhill is {way}.").format(
+                c=true, loss=look.signed(result.loss), way=look.point(-result.gradient)
+            )
+        chosen = state.shown(state.selected)
+        what = _("prototype {n}").format(n=chosen) if chosen else _("the query")
+        return text + " " + _("The arrow keys move {what}.").format(what=what)
+
+
+def remark(state: DistanceState) -> str:
+    """What is special here, or else what a learner can do."""
+    if state.truth != state.shown(state.truth):
+        return _("There are only {n} classes here: none of them is marked as the true one.").format(
+            n=state.classes
+        )
+    if state.distance == "cosine" and (np.linalg.norm(state.points, axis=1) < 1e-12).any():
+        return _("A point at the origin has no direction: its cosine with everything counts as 0.")
+    return _(
+        "Drag the query ✕ or a prototype. By keys: 0 to 5 chooses one (ring), arrows move it (Shift: a "
+        "little), Home puts all points back."
+    )
+
+
+def probability(value: float) -> str:
+    """Three decimals, and no 0.000 or 1.000 for what is neither."""
+    if 0 < value < 0.0005:
+        return "<0.001"
+    return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
 
 
 class DistanceLaboratory(Laboratory):
-    """The distance laboratory: drag the query and the prototypes, or choose one by its number (0 is the
-    query) and move it by the arrow keys, with Shift in small steps. Home puts all points back.
+    """Drag the query and the prototypes, or choose one by its number (0 is the query) and move it by the
+    arrow keys, with Shift in small steps. Home puts all points back.
 
     Args:
-        initial: initial values: classes, distance ("squared_euclidean", "euclidean" or "cosine"),
-            temperature, truth (the true class, 0 for none), query (x, y), prototypes (up to five (x, y)),
-            selected (what the arrow keys move).
+        initial: values of `DistanceState` to begin with; of the prototypes the first ones are enough.
     """
 
     def __init__(self, **initial: Any) -> None:
-        first = {
-            **{"classes": 3, "distance": "squared_euclidean", "temperature": 1.0, "truth": 0},
-            **{"query": QUERY, "prototypes": PROTOTYPES, "selected": 0},
-            **initial,
-        }
-        unknown = [name for name in initial if name not in DISTANCE_STATE]
-        if unknown:
-            raise TypeError(_("The distance laboratory has no {name}.").format(name=", ".join(unknown)))
-        hidden = {name: controls.Hidden() for name in ("query", "prototypes", "selected")}
-        given = tuple(map(tuple, first["prototypes"]))
-        hidden["prototypes"].value = given + PROTOTYPES[len(given) :]
-        hidden["query"].value, hidden["selected"].value = tuple(first["query"]), first["selected"]
-        kinds = {
-            _("squared Euclidean"): "squared_euclidean",
-            _("Euclidean"): "euclidean",
-            _("cosine"): "cosine",
-        }
-        truths = {_("none"): 0, **{str(number): number for number in range(1, MAX_CLASSES + 1)}}
-        made = {
-            "distance": controls.choice(_("distance"), kinds, first["distance"]),
-            "temperature": controls.log_slider(_("temperature"), first["temperature"], 0.01, 100.0),
-            "classes": controls.whole_slider(_("classes"), first["classes"], MIN_CLASSES, MAX_CLASSES),
-            "truth": controls.choice(_("true class"), truths, first["truth"]),
-            **hidden,
-        }
-        self._held_by: tuple[int, float, float] | None = None  # the dragged point, and how far it was missed
-        label = _("Distances. Drag a point, or choose it by 0 to 5 and move it by the arrow keys.")
-        super().__init__(classify, DistancePicture(), made, label=label)
-        self.surface.on_pointer(self._pointed)
-        self.surface.on_key(self._pressed)
-
-    def places(self) -> np.ndarray:
-        """The query and the prototypes that are shown, (1 + classes, 2)."""
-        return np.concatenate([self.result.query[None], self.result.prototypes])
+        super().__init__(
+            DistanceState,
+            classify,
+            DistancePainter(),
+            initial=initial,
+            on=[Drag(grab, pull), Keys(pressed)],
+            label=_("Distances. Drag a point, or choose it by 0 to 5 and move it by the arrow keys."),
+        )
 
     def move(self, number: int, x: float, y: float) -> DistanceResult:
         """Put the query (number 0) or a prototype (1, 2, …) at (x, y), or as near as the window allows."""
-        left, right, bottom, top = WINDOW
-        # Two decimals are what is shown; so the picture's numbers are those of the place that is named.
-        place = (round(float(np.clip(x, left, right)), 2), round(float(np.clip(y, bottom, top)), 2))
-        if number == 0:
-            return self.set(query=place, selected=0)
-        points = list(self.controls["prototypes"].value)
-        points[number - 1] = place
-        return self.set(prototypes=tuple(points), selected=number)
-
-    def _pointed(self, event: PointerEvent) -> None:
-        if event.kind == "down":
-            self._held_by = self._taken(event)
-        if self._held_by is None or event.kind not in ("down", "move", "up"):
-            return
-        if event.kind == "move" and not event.pressed:
-            return
-        number, dx, dy = self._held_by
-        # "up" carries the last position, and takes the place of a move that was still waiting.
-        x, y = self.picture.anywhere(event.x, event.y)
-        self.move(number, x + dx, y + dy)
-        if event.kind == "up":
-            self._held_by = None
-
-    def _taken(self, event: PointerEvent) -> tuple[int, float, float] | None:
-        """Which point the pointer takes hold of, and how far from its middle. In the empty plane it calls the
-        query; beside the plane it takes nothing."""
-        there = self.picture.to_data(self.picture.plane, event.x, event.y)
-        if there is None:
-            return None
-        pixels = self.picture.pixels_a_unit()
-        away = self.places() - np.array(there)
-        nearest = int(np.argmin(np.hypot(*away.T)))
-        if np.hypot(*away[nearest]) * pixels > REACH:
-            return 0, 0.0, 0.0
-        return nearest, *away[nearest].tolist()
-
-    def _pressed(self, event: KeyEvent) -> None:
-        sides = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowDown": (0, -1), "ArrowUp": (0, 1)}
-        chosen = self.result.selected
-        if event.key in sides:
-            x, y = self.places()[chosen] + (0.05 if event.shift else 0.25) * np.array(sides[event.key])
-            self.move(chosen, x, y)
-        elif event.key.isdigit() and int(event.key) <= self.result.classes:
-            self.set(selected=int(event.key))
-        elif event.key == "Home":
-            self.set(query=QUERY, prototypes=PROTOTYPES)
-
-    def set(self, **values: Any) -> DistanceResult:
-        """As for every laboratory; where a class goes that the arrow keys moved, they move the query."""
-        values = dict(values)
-        if "prototypes" in values:
-            given = tuple(map(tuple, values["prototypes"]))
-            values["prototypes"] = given + self.controls["prototypes"].value[len(given) :]
-        return super().set(**values)
-
-
-DISTANCE_STATE = ("classes", "distance", "temperature", "truth", "query", "prototypes", "selected")
+        return self.go(moved(self.state, number, x, y))
