@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = ("meta_step", "sampler", "protonet_step", "laboratory", "landscape", "adaptation")
+PROGRAMS = ("meta_step", "sampler", "protonet_step", "laboratory", "laboratories", "landscape", "adaptation")
 
 
 def main() -> int:
