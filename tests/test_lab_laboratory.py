@@ -12,7 +12,7 @@ from test_lab_picture import Dots
 
 from metalib.lab import KeyEvent, Laboratory, PointerEvent, Surface
 from metalib.lab.controls import choice, counter, hidden, log_slider, slider, whole_slider
-from metalib.lab.parts import Background, Buttons, Drag, Idle, Keys, Play, Touch
+from metalib.lab.parts import Background, Buttons, Drag, Idle, Keys, Pad, Play, Touch
 from metalib.lab.surface import VIEW_MIME
 from metalib.lab.words import with_words
 
@@ -309,12 +309,44 @@ def test_buttons_do_what_they_say_or_say_why_not():
             raise ValueError("that was the last turn")
         return replace(view.state, turns=view.state.turns + 1)
 
-    buttons = Buttons({"turn": full})
+    buttons = Buttons(
+        {"turn": (lambda state: f"turn {state.turns + 1}", full), "rest": ("rest", lambda view: None)}
+    )
     lab = pointed(buttons, initial={"turns": 4})
+    assert [one.description for one in buttons.buttons.values()] == ["turn 5", "rest"]
+    buttons.buttons["rest"].click()
     buttons.buttons["turn"].click()
+    assert buttons.buttons["turn"].description == "turn 6"
     assert lab.state.turns == 5 == lab.controls["turns"].value
     buttons.buttons["turn"].click()
     assert (lab.surface.message, lab.surface.failed) == ("that was the last turn", True)
+
+
+@dataclass(frozen=True)
+class Written:
+    strokes: tuple = hidden(())
+
+
+def test_a_pad_and_the_state_have_the_same_strokes():
+    def count(state):
+        if len(state.strokes) > 2:
+            raise ValueError("two strokes at most")
+        return [0.5] * len(state.strokes)
+
+    pad = Pad("strokes", lambda view, event: Written() if event.key == "Delete" else 1 / 0, "the pad", 100)
+    lab = Laboratory(Written, count, Dots(), on=[pad])
+    one, two = [[0.1, 0.2], [0.3, 0.4]], [[0.5, 0.5]]
+    from_browser(pad.surface, strokes=[one, two])
+    assert lab.state.strokes == (((0.1, 0.2), (0.3, 0.4)), ((0.5, 0.5),)) and lab.result == [0.5, 0.5]
+    from_browser(pad.surface, strokes=[one, two, one])
+    assert (lab.surface.message, lab.surface.failed) == ("two strokes at most", True)
+    assert pad.surface.strokes == [one, two], "what was refused goes off the paper"
+    lab.set(strokes=(((0.1, 0.2), (0.3, 0.4)),))
+    assert pad.surface.strokes == [one]
+    pad.surface.key("Enter")
+    assert lab.surface.message.startswith("ZeroDivisionError") and pad.surface.message == ""
+    pad.surface.key("Delete")
+    assert pad.surface.strokes == [] and lab.result == []
 
 
 def test_playing_moves_the_control_as_far_as_it_may():

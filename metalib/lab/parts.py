@@ -1,4 +1,4 @@
-"""What moves a laboratory's state besides its controls: dragging, pointing, keys, playing, idle work.
+"""What moves a laboratory's state besides its controls: dragging, keys, playing, buttons, a pad, idle work.
 
 Each part is made of pure functions. They get a `View` (the painter, and the state and result it shows) and
 return the state to go to, or None to stay. What they raise is said below the picture.
@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets
+import numpy as np
 
 from metalib.i18n import _
 from metalib.lab.laboratory import Laboratory, Part
-from metalib.lab.picture import Painter
-from metalib.lab.surface import KeyEvent, PointerEvent, explain
+from metalib.lab.picture import Painter, encode_png
+from metalib.lab.surface import KeyEvent, PointerEvent, Surface, explain
 
 CHUNK, BREATH = 0.04, 0.01  # seconds of idle work, and then of peace in which widgets get their turn
 ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowDown": (0, -1), "ArrowUp": (0, 1)}
@@ -37,6 +38,14 @@ def go(laboratory: Laboratory, wanted: Callable[[View], Any]) -> None:
         state = wanted(view)
         if state is not None and state != view.state:
             laboratory.go(state)
+
+
+def attempt(laboratory: Laboratory, wanted: Callable[[View], Any]) -> None:
+    """As `go`, but an error is said below the picture: a browser has nowhere else to show it."""
+    try:
+        go(laboratory, wanted)
+    except Exception as error:
+        laboratory.surface.say(explain(error), failed=True)
 
 
 class Drag(Part):
@@ -134,23 +143,80 @@ class Play(Part):
 
 
 class Buttons(Part):
-    """A row of buttons: label -> (view) -> state, or None where the button does its work itself."""
+    """A row of buttons: identifier -> (label, action).
 
-    def __init__(self, actions: Mapping[str, Callable[[View], Any]]) -> None:
+    A label is a text, or (state) -> text where it changes with the state. An action is (view) -> state, or
+    None where the button does its work itself.
+    """
+
+    def __init__(
+        self, actions: Mapping[str, tuple[str | Callable[[Any], str], Callable[[View], Any]]]
+    ) -> None:
         self.actions = actions
 
     def attach(self, laboratory: Laboratory) -> widgets.HBox:
-        self.buttons = {label: widgets.Button(description=_(label)) for label in self.actions}
-        for label, button in self.buttons.items():
-            button.on_click(lambda _button, label=label: self._press(laboratory, label))
-        layout = widgets.Layout(flex_flow="row wrap", padding="4px", overflow="visible")
+        self.buttons = {}
+        for name, (label, action) in self.actions.items():
+            made = widgets.Button(layout=widgets.Layout(width="auto"))
+            made.description = "" if callable(label) else _(label)
+            made.on_click(lambda _button, action=action: attempt(laboratory, action))
+            self.buttons[name] = made
+        layout = widgets.Layout(flex_flow="row wrap", overflow="visible")
         return widgets.HBox(list(self.buttons.values()), layout=layout)
 
-    def _press(self, laboratory: Laboratory, label: str) -> None:
+    def shown(self, laboratory: Laboratory) -> None:
+        for name, (label, _action) in self.actions.items():
+            if callable(label):
+                self.buttons[name].description = label(laboratory.state)
+
+
+class Pad(Part):
+    """Paper to write on, with a pen, a mouse or a finger: its strokes are a field of the state.
+
+    Args:
+        name: the field: a tuple of strokes, each a tuple of points (x, y), in widths of the pad from its
+            upper left corner. Backspace takes the last stroke back.
+        pressed: other keys while the pad has the focus: (view, `KeyEvent`) -> state.
+        label: what a screen reader calls it.
+        size: pixels.
+    """
+
+    def __init__(self, name: str, pressed: Callable[[View, KeyEvent], Any], label: str, size: int) -> None:
+        self.name, self.pressed, self.label, self.size = name, pressed, label, size
+        self._held = False
+
+    def attach(self, laboratory: Laboratory) -> Surface:
+        self.surface = Surface(width=self.size, height=self.size, drawing=True, label=_(self.label))
+        self.surface.show(paper(self.size), _("Paper to write on."))
+        self.surface.add_class("metalib-pad")
+        self.surface.layout.width, self.surface.layout.flex = f"{self.size}px", f"0 0 {self.size}px"
+        self.surface.observe(lambda change: self._written(laboratory, change), "strokes")
+        self.surface.on_key(lambda event: attempt(laboratory, lambda view: self.pressed(view, event)))
+        return self.surface
+
+    def _written(self, laboratory: Laboratory, change: Any) -> None:
+        if self._held:
+            return
         try:
-            go(laboratory, self.actions[label])
-        except Exception as error:  # a browser has nowhere else to show it
-            laboratory.surface.say(explain(error), failed=True)
+            with laboratory.answering(change):
+                laboratory.set(**{self.name: tuple(tuple(map(tuple, stroke)) for stroke in change.new)})
+        finally:
+            self.shown(laboratory)  # what was refused goes off the paper
+
+    def shown(self, laboratory: Laboratory) -> None:
+        strokes = [[list(point) for point in stroke] for stroke in getattr(laboratory.state, self.name)]
+        if strokes != self.surface.strokes:
+            self._held = True
+            self.surface.strokes = strokes
+            self._held = False
+
+
+def paper(size: int) -> bytes:
+    """A PNG file: white paper in a grey frame, twice as many pixels as its size."""
+    pixels = np.full((2 * size, 2 * size, 4), 255, np.uint8)
+    for edge in (pixels[:3], pixels[-3:], pixels[:, :3], pixels[:, -3:]):
+        edge[..., :3] = 118
+    return encode_png(pixels)
 
 
 class Background(Part):

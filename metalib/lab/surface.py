@@ -145,7 +145,8 @@ class Surface(anywidget.AnyWidget):
 def explain(error: Exception) -> str:
     """One sentence for the learner: our own errors are sentences already, others get their type in front."""
     text = str(error).strip()
-    if isinstance(error, ValueError | TypeError) and text:
+    own = isinstance(error, ValueError | TypeError) or (isinstance(error, OSError) and error.errno is None)
+    if own and text:
         return text
     return _("{kind}: {text}").format(kind=type(error).__name__, text=text) if text else type(error).__name__
 

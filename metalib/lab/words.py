@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -119,14 +120,15 @@ def _write(figure: Figure, panel: Panel) -> float:
     def wide(made: Text) -> float:
         return made.get_window_extent().width * look.DPI / figure.dpi
 
-    def fits(line: str) -> bool:
-        made = figure.text(0, 0, line, fontsize=look.SMALL)
+    def fits(line: str, **style: Any) -> bool:
+        made = figure.text(0, 0, line, **{"fontsize": look.SMALL, **style})
         long = wide(made)
         made.remove()
         return long <= right - left
 
-    if panel.title:
-        write(panel.title, left, fontsize=look.TITLE, fontweight="bold")
+    bold = {"fontsize": look.TITLE, "fontweight": "bold"}
+    for line in _lines(panel.title, partial(fits, **bold)):
+        write(line, left, **bold)
         down += HEAD
     across = left
     for entry in panel.legend:
