@@ -1,5 +1,6 @@
 """Laboratories: live figures, each declared as a state, a pure function and a painter."""
 
+from metalib.lab.alphabet import AlphabetLaboratory
 from metalib.lab.distances import DistanceLaboratory
 from metalib.lab.episode import EpisodeLaboratory
 from metalib.lab.laboratory import Laboratory
@@ -10,6 +11,7 @@ from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
 __all__ = [
+    "AlphabetLaboratory",
     "DistanceLaboratory",
     "EpisodeLaboratory",
     "KeyEvent",

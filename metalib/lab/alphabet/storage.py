@@ -19,7 +19,7 @@ from typing import Any
 
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
-from metalib.lab.alphabet.board import Alphabet, Drawing
+from metalib.lab.alphabet.examples import Alphabet, Drawing
 from metalib.paths import write_atomically
 
 FORMAT, VERSION = "metalib alphabet", 1

@@ -1,0 +1,149 @@
+"""What a board holds: drawings, the classes they are examples of, and a query; written or from a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from metalib.data import ImageSet, drawings
+from metalib.data.omniglot import SIZE
+from metalib.i18n import _
+from metalib.tasks import Episodes
+
+MAX_CLASSES, MAX_EXAMPLES = 10, 5
+
+Strokes = tuple[tuple[tuple[float, float], ...], ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture. pixels: 28 · 28 bytes, ink = 255; strokes: how it was written, or () where it comes from
+    a data set; source: where it comes from then."""
+
+    pixels: bytes
+    strokes: Strokes = ()
+    source: str = ""
+
+    @classmethod
+    def of(cls, strokes: Iterable) -> Drawing:
+        """What was written, brought to Omniglot's look; raises as `metalib.data.drawings.from_strokes`."""
+        # Four decimals: what is written, saved and loaded again is the same to the bit.
+        arrays = drawings.checked(list(strokes))
+        rounded = tuple(tuple(map(tuple, np.round(stroke, 4).tolist())) for stroke in arrays)
+        return cls(drawings.from_strokes(rounded).tobytes(), rounded)
+
+    @property
+    def picture(self) -> np.ndarray:
+        """uint8 (28, 28), ink = 255."""
+        return np.frombuffer(self.pixels, np.uint8).reshape(SIZE, SIZE)
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """Everything on a board. `examples` are pairs (class, drawing) in the order of the classes 1 … 10."""
+
+    examples: tuple[tuple[int, Drawing], ...] = ()
+    query: Drawing | None = None
+
+    @cached_property
+    def classes(self) -> tuple[int, ...]:
+        """The classes that have examples, in rising order."""
+        return tuple(sorted({label for label, _drawing in self.examples}))
+
+    @property
+    def support(self) -> np.ndarray:
+        """The examples' pictures, uint8 (S, 28, 28)."""
+        return np.array([drawing.picture for _label, drawing in self.examples], np.uint8).reshape(
+            -1, SIZE, SIZE
+        )
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """For each example the place of its class in `classes`: 0 … ways − 1."""
+        return tuple(self.classes.index(label) for label, _drawing in self.examples)
+
+    @property
+    def is_picked(self) -> bool:
+        """Are there examples, and all from a data set."""
+        return bool(self.examples) and not any(drawing.strokes for _label, drawing in self.examples)
+
+    def of_class(self, label: int) -> tuple[Drawing, ...]:
+        """The examples of one class."""
+        return tuple(drawing for one, drawing in self.examples if one == label)
+
+    def first(self, label: int) -> int:
+        """The number of a class's first example, or of where it would be."""
+        return sum(one < label for one, _drawing in self.examples)
+
+    def add(self, label: int, drawing: Drawing) -> Alphabet:
+        """One example more, behind those of its class. Raises ValueError: no such class, or a full one."""
+        if isinstance(label, bool) or not isinstance(label, int) or not 1 <= label <= MAX_CLASSES:
+            raise ValueError(
+                _("There is room for {most} classes, 1 to {most}; there is no class {label!r}.").format(
+                    most=MAX_CLASSES, label=label
+                )
+            )
+        if len(self.of_class(label)) >= MAX_EXAMPLES:
+            raise ValueError(
+                _("Class {label} has {most} examples already, and there is no room for more.").format(
+                    label=label, most=MAX_EXAMPLES
+                )
+            )
+        return replace(
+            self, examples=tuple(sorted((*self.examples, (label, drawing)), key=lambda one: one[0]))
+        )
+
+    def remove(self, index: int | None) -> Alphabet:
+        """Without the example of that number. Raises ValueError where there is none."""
+        if index is None or not 0 <= index < len(self.examples):
+            raise ValueError(_("There is no example to remove."))
+        return replace(self, examples=self.examples[:index] + self.examples[index + 1 :])
+
+
+def picked(images: ImageSet, character: int, number: int) -> Drawing:
+    """One drawing of a data set. Its `source` tells it from all others of the set."""
+    source = _("{name}, drawing {n}").format(name=images.names[character], n=number + 1)
+    return Drawing(images.images[character, number, 0].contiguous().numpy().tobytes(), source=source)
+
+
+def next_drawing(images: ImageSet, character: int, alphabet: Alphabet) -> Drawing:
+    """The first drawing of a character that is not on the board: a query that is also an example would be no
+    question. Raises IndexError: no such character; ValueError: all its drawings are on the board."""
+    images.subset([character])  # says what is wrong where there is none
+    on_board = [drawing for _label, drawing in alphabet.examples] + [alphabet.query]
+    used = {drawing.source for drawing in on_board if drawing}
+    for number in range(images.drawings):
+        taken = picked(images, character, number)
+        if taken.source not in used:
+            return taken
+    raise ValueError(
+        _("All {count} drawings of {name} are on the board.").format(
+            count=images.drawings, name=images.names[character]
+        )
+    )
+
+
+def episode(images: ImageSet, ways: int, shots: int, draw: int) -> Alphabet:
+    """An alphabet from a data set, and a query of one of its classes.
+
+    Raises ValueError: more than fit on the board, or than there are; see `metalib.Episodes`.
+    """
+    if ways > MAX_CLASSES or shots > MAX_EXAMPLES:
+        raise ValueError(
+            _("There is room for {classes} ways and {examples} shots, not for {ways} and {shots}.").format(
+                classes=MAX_CLASSES, examples=MAX_EXAMPLES, ways=ways, shots=shots
+            )
+        )
+    generator = torch.Generator().manual_seed(draw)
+    classes, numbers = (drawn[0].tolist() for drawn in Episodes(images, ways, shots, 1).draw(1, generator))
+    asked = int(torch.randint(ways, (), generator=generator))
+    examples = (
+        (way + 1, picked(images, classes[way], numbers[way][shot]))
+        for way in range(ways)
+        for shot in range(shots)
+    )
+    return Alphabet(tuple(examples), picked(images, classes[asked], numbers[asked][shots]))

@@ -1,0 +1,120 @@
+"""What a learner can do in the alphabet laboratory: each a function from state to state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from metalib.data import ImageSet
+from metalib.lab.alphabet.examples import Alphabet, Drawing, Strokes, next_drawing
+from metalib.lab.alphabet.state import QUERY, AlphabetState
+
+STEP = {"ArrowLeft": -1, "ArrowUp": -1, "ArrowRight": 1, "ArrowDown": 1}
+
+
+def settled(before: AlphabetState, after: AlphabetState) -> AlphabetState:
+    """While the query is written for, it is what is on the pad: where one of them changes, the other follows.
+
+    Strokes for a class become the query when that is turned to; from there they go no further. Raises
+    ValueError for strokes that are none.
+    """
+    alphabet, strokes = after.alphabet, after.strokes
+    if after.target == QUERY:
+        if strokes != before.strokes or (after.target != before.target and strokes):
+            alphabet = replace(alphabet, query=Drawing.of(strokes) if strokes else None)
+        elif after.target != before.target or alphabet.query != before.alphabet.query:
+            strokes = written(alphabet.query)
+    elif before.target == QUERY:
+        strokes = ()
+    there = after.cursor is not None and 0 <= after.cursor < len(alphabet.examples)
+    return replace(after, alphabet=alphabet, strokes=strokes, cursor=after.cursor if there else None)
+
+
+def written(query: Drawing | None) -> Strokes:
+    """The strokes of a query, where there are some."""
+    return query.strokes if query else ()
+
+
+def moved(state: AlphabetState, **values: Any) -> AlphabetState:
+    """The state with these values, settled."""
+    return settled(state, replace(state, **values))
+
+
+def add(state: AlphabetState) -> AlphabetState:
+    """What is on the pad becomes an example; the query is answered already, and makes room for another.
+
+    Raises ValueError: nothing is written, or the class is full.
+    """
+    if state.target == QUERY:
+        return clear(state)
+    alphabet = state.alphabet.add(state.target, Drawing.of(state.strokes))
+    return moved(state, alphabet=alphabet, strokes=(), cursor=None)
+
+
+def undo(state: AlphabetState) -> AlphabetState:
+    """Without the last stroke on the pad."""
+    return moved(state, strokes=state.strokes[:-1])
+
+
+def clear(state: AlphabetState) -> AlphabetState:
+    """Nothing on the pad; and no query, where that is what is written for."""
+    query = None if state.target == QUERY else state.alphabet.query
+    return moved(state, strokes=(), alphabet=replace(state.alphabet, query=query))
+
+
+def remove(state: AlphabetState) -> AlphabetState:
+    """Without the example that is pointed at, or else the last one of the class that is written for.
+
+    Raises ValueError where there is none.
+    """
+    index = state.cursor
+    if index is None:
+        own = [n for n, (label, _one) in enumerate(state.alphabet.examples) if state.target in (label, QUERY)]
+        index = own[-1] if own else None
+    return moved(state, alphabet=state.alphabet.remove(index), cursor=None)
+
+
+def start_again(state: AlphabetState) -> AlphabetState:
+    """An empty board and an empty pad."""
+    return replace(state, alphabet=Alphabet(), strokes=(), cursor=None, target=1)
+
+
+def pick(state: AlphabetState, images: ImageSet, character: int | None = None) -> AlphabetState:
+    """With the next drawing of a character as example or query; what is on the pad for a class stays there.
+
+    Raises as `next_drawing`, or ValueError where the class is full.
+    """
+    taken = next_drawing(images, state.character if character is None else character, state.alphabet)
+    if state.target == QUERY:
+        return moved(state, alphabet=replace(state.alphabet, query=taken))
+    return moved(state, alphabet=state.alphabet.add(state.target, taken), cursor=None)
+
+
+def loaded(state: AlphabetState, alphabet: Alphabet) -> AlphabetState:
+    """With another alphabet on the board, its query on the pad."""
+    return replace(state, alphabet=alphabet, strokes=written(alphabet.query), cursor=None, target=QUERY)
+
+
+def choose(state: AlphabetState, key: str) -> AlphabetState:
+    """A key on the board or on the pad: what is written for."""
+    if key.isdecimal():
+        return moved(state, target=int(key) or 10)
+    return moved(state, target=QUERY) if key == "Home" else state
+
+
+def press_board(state: AlphabetState, key: str) -> AlphabetState:
+    """A key on the board: point at an example, or remove it."""
+    count, step = len(state.alphabet.examples), STEP.get(key)
+    if step and count:
+        start = state.cursor if state.cursor is not None else (-1 if step > 0 else count)
+        return replace(state, cursor=(start + step) % count)
+    if key in ("Delete", "Backspace"):
+        return remove(state)
+    return replace(state, cursor=None) if key == "Escape" else choose(state, key)
+
+
+def press_pad(state: AlphabetState, key: str) -> AlphabetState:
+    """A key on the pad; Backspace is its own."""
+    if key in ("Enter", " "):
+        return add(state)
+    return clear(state) if key == "Delete" else choose(state, key)

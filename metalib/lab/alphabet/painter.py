@@ -1,0 +1,260 @@
+"""The painter of the alphabet laboratory: a row for each class, a column for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from metalib import look
+from metalib.data.omniglot import SIZE
+from metalib.i18n import _, ngettext
+from metalib.lab.alphabet.answers import PIXELS, MethodAnswer
+from metalib.lab.alphabet.examples import MAX_CLASSES, MAX_EXAMPLES
+from metalib.lab.alphabet.moves import moved
+from metalib.lab.alphabet.state import QUERY, AlphabetResult, AlphabetState
+from metalib.lab.panels import Sheet
+from metalib.lab.picture import Painter
+from metalib.lab.words import Panel, Words
+
+COLOURS = (look.BLUE, look.VERMILION, look.PURPLE, look.ORANGE)
+TOP, HIGH = 82, 296  # of the rows, in pixels
+TILES, BARS = 62, 354  # where the examples and the methods' columns begin
+QUERY_TILE = 6, 68  # top and size, of the winners' tiles as well
+GAP, SHARE = 14, 82  # pixels between two columns, and for the percentage behind the longest bar
+
+
+class AlphabetPainter(Painter):
+    """Left: the query and the examples. Then for each method its probabilities, in the same rows.
+
+    Args:
+        methods: label -> whether it takes inner steps; the nearest neighbour comes behind them.
+    """
+
+    height = 384
+
+    def __init__(self, methods: Mapping[str, bool]) -> None:
+        super().__init__()
+        self.methods = {**methods, PIXELS: False}
+        self.column = (self.width - BARS - 8) / len(self.methods)
+
+    def build(self, figure: Figure) -> Iterable[Artist]:
+        sheet = Sheet(figure, self.width, self.height)
+        self.lefts = [BARS + number * self.column for number in range(len(self.methods))]
+        for left in self.lefts:
+            line = sheet.line(moves=False, color=look.LIGHT_GREY, linewidth=1.5)
+            line.set_data([left - GAP, left - GAP], [6, TOP + HIGH])
+        self.examples, self.query, self.ghost = sheet.tiles(), sheet.tiles(), sheet.tiles()
+        self.winners = [sheet.tiles() for _method in self.methods]
+        colours = [COLOURS[number % len(COLOURS)] for number in range(len(self.methods) - 1)] + [look.GREY]
+        self.bars = [sheet.bars(facecolor=colour) for colour in colours]
+        self.shares = [[sheet.text(0, 0) for _row in range(MAX_CLASSES)] for _method in self.methods]
+        bold = {"ha": "right", "fontsize": look.TEXT, "fontweight": "bold"}
+        self.numbers = [sheet.text(50, 0, str(label), **bold) for label in range(1, MAX_CLASSES + 1)]
+        self.pen = sheet.text(4, 0, "✎", fontsize=look.TITLE)
+        self.around = sheet.frame(edgecolor=look.BLUE, linewidth=3.0)
+        self.slot = sheet.frame(edgecolor=look.GREY, linewidth=1.4, linestyle=(0, (4, 2)))
+        self.asked = sheet.frame()
+        return sheet.moving
+
+    @staticmethod
+    def pitch(state: AlphabetState) -> float:
+        """From one row to the next, and from one example to the next, in pixels."""
+        return min(54.0, HIGH / max(len(state.rows), 1))
+
+    def middle(self, state: AlphabetState, label: int) -> float:
+        """The height of a class's row, in pixels from the top."""
+        return TOP + (state.rows.index(label) + 0.5) * self.pitch(state)
+
+    def tile(self, state: AlphabetState, label: int, column: int) -> tuple[float, float, float]:
+        """Where an example is: its left and upper edge and its size, in pixels."""
+        pitch = self.pitch(state)
+        size = pitch * 30 / 32
+        return TILES + column * pitch + pitch / 32, self.middle(state, label) - size / 2, size
+
+    def touched(self, state: AlphabetState, x: float, y: float) -> AlphabetState | None:
+        """Whoever touches an example points at it; a row, or the query, is written for. x, y: 0 … 1."""
+        x, y = x * self.width, y * self.height
+        if y < TOP - 4:
+            return moved(state, target=QUERY) if x < BARS - GAP else None
+        row = int((y - TOP) / self.pitch(state))
+        if not 0 <= row < len(state.rows):
+            return None
+        label, column = state.rows[row], (x - TILES) / self.pitch(state)
+        if 0 <= column < len(state.alphabet.of_class(label)):
+            return replace(state, cursor=state.alphabet.first(label) + int(column))
+        return moved(state, target=label)
+
+    def update(self, state: AlphabetState, result: AlphabetResult) -> None:
+        self._examples(state)
+        for label, number in enumerate(self.numbers, 1):
+            number.set_visible(label in state.rows)
+            if label in state.rows:
+                number.set_y(self.middle(state, label))
+
+        # The next example of the class that is written for: a ghost of what is on the pad.
+        count = len(state.alphabet.of_class(state.target))
+        self.pen.set_visible(state.target != QUERY)
+        self.slot.set_visible(state.target != QUERY and count < MAX_EXAMPLES)
+        self.ghost.set_visible(self.slot.get_visible() and result.pending is not None)
+        if state.target != QUERY:
+            self.pen.set_y(self.middle(state, state.target))
+            x, y, size = self.tile(state, state.target, count)
+            self.slot.set_bounds(x, y, size, size)
+            if self.ghost.get_visible():
+                look.show_drawings(self.ghost, result.pending.picture[None, None], x, y, size)
+        self.around.set_visible(state.cursor is not None)
+        if state.cursor is not None:
+            label = state.alphabet.examples[state.cursor][0]
+            x, y, size = self.tile(state, label, state.cursor - state.alphabet.first(label))
+            self.around.set_bounds(x, y, size, size)
+
+        query, (top, size) = state.alphabet.query, QUERY_TILE
+        self.query.set_visible(query is not None)
+        if query is not None:
+            look.show_drawings(self.query, query.picture[None, None], TILES, top, size)
+        self.asked.set_bounds(TILES, top, size, size)
+        self.asked.set_linestyle("-" if query else (0, (4, 2)))
+        self.asked.set_linewidth(3.0 if state.target == QUERY else 1.4)
+        self.asked.set_edgecolor(look.BLUE if state.target == QUERY else look.GREY)
+        for number, _method in enumerate(self.methods):
+            self._column(number, state, result.answers[number] if result.answers else None)
+
+    def _examples(self, state: AlphabetState) -> None:
+        """All examples as one image: a grey line around each, nothing where there is none."""
+        side, rows, pitch = SIZE + 4, max(len(state.rows), 1), self.pitch(state)
+        sheet = np.full((rows, side, MAX_EXAMPLES, side), 255, np.uint8)
+        for row, label in enumerate(state.rows):
+            for column, drawing in enumerate(state.alphabet.of_class(label)):
+                sheet[row, 1:-1, column, 1:-1] = 225
+                sheet[row, 2:-2, column, 2:-2] = 255 - drawing.picture
+        self.examples.set_data(sheet.reshape(-1, MAX_EXAMPLES * side))
+        self.examples.set_extent((TILES, TILES + MAX_EXAMPLES * pitch, TOP + rows * pitch, TOP))
+
+    def _column(self, number: int, state: AlphabetState, answer: MethodAnswer | None) -> None:
+        """One method: a bar and its percentage for each class, and above them whom the query is taken for."""
+        left, shares, alphabet = self.lefts[number], self.shares[number], state.alphabet
+        best = None if answer is None else answer.chosen
+        probabilities = np.zeros(0) if best is None else answer.probabilities
+        middles = np.array([self.middle(state, label) for label in alphabet.classes[: len(probabilities)]])
+        thick = min(0.6 * self.pitch(state), 24)
+        lengths = np.maximum((self.column - GAP - SHARE) * probabilities, 1.5)
+        self.bars[number].put(left, middles + thick / 2, lengths, thick)
+        for way, text in enumerate(shares):
+            text.set_visible(way < len(probabilities) and probabilities[way] >= 0.005)
+            if text.get_visible():
+                text.set(x=left + lengths[way] + 6, y=middles[way], text=percent(probabilities[way]))
+                text.set_fontweight("bold" if way == best else "normal")
+        self.winners[number].set_visible(best is not None)
+        if best is not None:
+            first = alphabet.first(alphabet.classes[best])
+            winner = alphabet.examples[first if answer.nearest is None else answer.nearest][1]
+            look.show_drawings(self.winners[number], winner.picture[None, None], left, *QUERY_TILE)
+
+    def words(self, state: AlphabetState, result: AlphabetResult) -> Words:
+        asked = _("as learners see it: 28 × 28 pixels") if state.alphabet.query else _("none yet")
+        panels = [Panel(TILES / self.width, (BARS - GAP) / self.width, _("query"), note=asked)]
+        for number, name in enumerate(self.methods):
+            left = BARS + number * self.column
+            answer = result.answers[number] if result.answers else None
+            right, verdict = left + self.column - GAP, verdict_of(state, answer)
+            panels.append(
+                Panel(left / self.width, right / self.width, self._title(name, state), note=verdict)
+            )
+        return Words(panels, " ".join(self._remarks(state, result)))
+
+    def _title(self, method: str, state: AlphabetState) -> str:
+        """The heading of a method: what the caller called it, and its steps where it takes some."""
+        name = _("nearest pixels") if method == PIXELS else method
+        if not self.methods[method]:
+            return name
+        steps = ngettext("{n} step", "{n} steps", state.steps).format(n=state.steps)
+        return _("{name}, {steps}").format(name=name, steps=steps)
+
+    def _remarks(self, state: AlphabetState, result: AlphabetResult) -> Iterable[str]:
+        """Sentences below the picture."""
+        if state.target == QUERY:
+            yield _("The query: it is answered as you draw.")
+        else:
+            yield _("For class {n}: draw, then press Enter; or use a drawing of the data set.").format(
+                n=state.target
+            )
+        if result.problem:
+            yield result.problem
+            return
+        yield from (refusal(answer) for answer in result.answers if answer.refusal)
+        if state.alphabet.is_picked:
+            yield _("These come from the data set; “start again” makes room for your own.")
+        if result.answers:
+            if alone := ", ".join(name for name, takes_steps in self.methods.items() if takes_steps):
+                yield _(
+                    "{name} sees each query alone, beside the support set: it is not transductive."
+                ).format(name=alone)
+            yield _("Pixels: softmax of −d².")
+
+    def describe(self, state: AlphabetState, result: AlphabetResult) -> str:
+        alphabet = state.alphabet
+        words = [_("The board is empty.")]
+        if alphabet.examples:
+            said = ", ".join(
+                _("class {label}: {drawings}").format(
+                    label=label,
+                    drawings="; ".join(drawing.source or _("drawn") for drawing in alphabet.of_class(label)),
+                )
+                for label in alphabet.classes
+            )
+            words = [_("Examples: {said}.").format(said=said)]
+        if state.cursor is not None:
+            label = alphabet.examples[state.cursor][0]
+            nth = state.cursor - alphabet.first(label) + 1
+            words.append(_("You point at example {n} of class {label}.").format(n=nth, label=label))
+        drawn_for = _("the query") if state.target == QUERY else _("class {n}").format(n=state.target)
+        words.append(_("You draw for {target}.").format(target=drawn_for))
+        if alphabet.query is None:
+            return " ".join([*words, _("There is no query.")])
+        words.append(_("Query: {source}.").format(source=alphabet.query.source or _("drawn")))
+        words += [result.problem] if result.problem else []
+        for answer in result.answers:
+            name = _("The nearest neighbour in pixels") if answer.method == PIXELS else answer.method
+            if self.methods[answer.method]:
+                name = _("{name}, steps: {steps},").format(name=name, steps=state.steps)
+            if answer.chosen is None:
+                words.append(refusal(answer, name))
+                continue
+            shares = ", ".join(
+                _("{label}: {share}").format(label=label, share=percent(share))
+                for label, share in zip(alphabet.classes, answer.probabilities, strict=True)
+            )
+            words.append(
+                _("{name} says class {label} ({shares}).").format(
+                    name=name, label=alphabet.classes[answer.chosen], shares=shares
+                )
+            )
+        return " ".join(words)
+
+
+def verdict_of(state: AlphabetState, answer: MethodAnswer | None) -> str:
+    """What stands below the heading of a method."""
+    if answer is None:
+        return "–"
+    if answer.chosen is None:
+        return _("no answer")
+    label, share = state.alphabet.classes[answer.chosen], percent(answer.probabilities[answer.chosen])
+    return _("class {label}: {share}").format(label=label, share=share)
+
+
+def refusal(answer: MethodAnswer, name: str = "") -> str:
+    """Why a method gives no answer."""
+    return _("{name} gives no answer: {why}").format(name=name or answer.method, why=answer.refusal)
+
+
+def percent(share: float) -> str:
+    """A probability in whole per cent; what is not quite nothing or everything does not pose as it."""
+    if 0.995 <= share < 1 - 1e-9:
+        return _("> 99 %")
+    if 1e-9 < share < 0.005:
+        return _("< 1 %")
+    return _("{share:.0f} %").format(share=100 * share)
