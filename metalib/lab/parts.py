@@ -161,7 +161,7 @@ class Buttons(Part):
             made.description = "" if callable(label) else _(label)
             made.on_click(lambda _button, action=action: attempt(laboratory, action))
             self.buttons[name] = made
-        layout = widgets.Layout(flex_flow="row wrap", overflow="visible")
+        layout = widgets.Layout(flex_flow="row wrap", padding="0 4px", overflow="visible")
         return widgets.HBox(list(self.buttons.values()), layout=layout)
 
     def shown(self, laboratory: Laboratory) -> None:
