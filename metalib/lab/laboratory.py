@@ -48,7 +48,7 @@ class Laboratory:
         painter: shows (state, result).
         initial: values in place of the declared ones.
         allowed: field -> limits (low, high) or options {identifier: label}, where the arguments of a
-            laboratory decide them; limits may also be a function of the state.
+            laboratory decide them; they may also be a function of the state.
         follow: (before, after) -> state: where moving one control moves another.
         on: parts such as `Drag`, `Touch`, `Keys`, `Play`, `Idle`.
         label: what a screen reader calls the picture where it can be touched.

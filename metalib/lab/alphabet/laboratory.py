@@ -63,7 +63,8 @@ class AlphabetLaboratory(Laboratory):
 
         methods = gathered(default_learners(weights.names()) if learners is None else learners, weights.load)
         self.images = checked_images(images)
-        self._options = options_of(self.images)
+        self._characters = characters_of(self.images)
+        classes = {n: _("class {n}").format(n=n) for n in range(1, MAX_CLASSES + 1)}
         pad = Pad("strokes", by_key(moves.press_pad), N_("The pad: draw here; Enter adds."), size=216)
         self.files = FileRow(
             {
@@ -82,7 +83,11 @@ class AlphabetLaboratory(Laboratory):
                 "character": 0,
                 "alphabet": episode(self.images, ways, shots, draw) if ways else Alphabet(),
             },
-            allowed=self._options,
+            allowed={
+                "target": {QUERY: _("the query"), **classes},
+                "script": {script: script for script in self.images.alphabets},
+                "character": lambda state: self._characters(state.script),
+            },
             follow=self._follow,
             on=[
                 pad,
@@ -151,7 +156,7 @@ class AlphabetLaboratory(Laboratory):
         return self._go(moves.loaded, storage.read(self.files.path if path is None else path))
 
     def _follow(self, before: AlphabetState, after: AlphabetState) -> AlphabetState:
-        known = self._options(after)["character"]
+        known = self._characters(after.script)
         if after.character not in known:  # of another script
             after = replace(after, character=next(iter(known), None))
         return moves.settled(before, after)
@@ -209,18 +214,15 @@ def beside_the_pad(controls: widgets.Box, extras: list[Any], surface: Surface) -
     return box
 
 
-def options_of(images: ImageSet) -> Callable[[AlphabetState], dict[str, dict]]:
-    """The options of the state's controls, with this data set."""
-    targets = {QUERY: _("the query")}
-    targets |= {n: _("class {n}").format(n=n) for n in range(1, MAX_CLASSES + 1)}
-    scripts = {script: script for script in images.alphabets}
+def characters_of(images: ImageSet) -> Callable[[str], dict[int, str]]:
+    """Script -> its classes in the data set, and their names."""
 
     @cache
     def characters(script: str) -> dict[int, str]:
         named = enumerate(zip(images.names, images.alphabets, strict=True))
         return {number: name.removeprefix(f"{script}/") for number, (name, own) in named if own == script}
 
-    return lambda state: {"target": targets, "script": scripts, "character": characters(state.script)}
+    return characters
 
 
 def default_learners(names: Iterable[str]) -> dict[str, Any]:
