@@ -127,7 +127,10 @@ class Laboratory:
                 )
         with self.lock:
             try:
-                return self.go(self._follow(self.state, self._asked(self.state, values)))
+                asked = self._asked(self.state, values)
+                wanted = self._follow(self.state, asked)
+                # What was asked for stands, whatever follows.
+                return self.go(replace(wanted, **{name: getattr(asked, name) for name in values}))
             except Exception:
                 self._put(self.state)
                 raise

@@ -278,11 +278,14 @@ class Idle(Background):
     Args:
         work: (state, seconds) -> whether there is more to do. It goes on for about so many seconds and keeps
             what it has found, so that `compute(state)` gives more the next time.
+        is_done: whether a result needs no more work; nothing is begun for it, and it is not shown again.
     """
 
-    def __init__(self, work: Callable[[Any, float], bool]) -> None:
+    def __init__(
+        self, work: Callable[[Any, float], bool], is_done: Callable[[Any], bool] = lambda result: False
+    ) -> None:
         super().__init__(self._piece)
-        self.go_on = work
+        self.go_on, self.is_done = work, is_done
         self._state: Any = None
         self._spent = self._shown_at = 0.0
 
@@ -296,12 +299,16 @@ class Idle(Background):
     def shown(self, laboratory: Laboratory) -> None:
         if laboratory.state != self._state:
             self._state, self._spent, self._shown_at = laboratory.state, 0.0, 0.0
+            if self.is_done(laboratory.result):
+                return
             try:
                 self.start(laboratory)
             except RuntimeError:  # no loop: there is `finish`
                 pass
 
     def _piece(self, laboratory: Laboratory) -> bool:
+        if self.is_done(laboratory.result):
+            return False
         began = time.perf_counter()
         more = self.go_on(laboratory.state, CHUNK)
         self._spent += time.perf_counter() - began
