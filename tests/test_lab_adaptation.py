@@ -2,6 +2,7 @@
 the learners' own, chance before any step, bands, the picture, and what the controls do to each other."""
 
 import asyncio
+import copy
 import math
 from dataclasses import replace
 from itertools import permutations
@@ -12,30 +13,43 @@ import torch
 from torch import nn
 
 from metalib import data, evaluate, weights
-from metalib.lab.adaptation.average import Averages
-from metalib.lab.adaptation.laboratory import MAX_STEPS, AdaptationLaboratory, own_alpha
-from metalib.lab.adaptation.picture import AdaptationPicture
+from metalib.lab import AdaptationLaboratory
+from metalib.lab.adaptation.painter import AdaptationPainter, shown
 from metalib.lab.adaptation.start import shipped_weights, start_point
 from metalib.lab.adaptation.task import (
     FIRST_TASK,
+    MAX_STEPS,
+    Adaptations,
+    AdaptationState,
     Average,
-    accuracies,
-    adaptation,
+    accuracy,
+    episodes_of,
     nth_task,
-    queries_for,
     walk,
 )
-from metalib.lab.adaptation.words import shown
+from metalib.lab.parts import Play
 from metalib.learners import MAML, ProtoNet
 from metalib.models import conv4
 from metalib.tasks import Episodes, TaskBatch
-
-STATE = {"alpha": 0.4, "steps": 3, "shots": 1, "ways": 5}
 
 
 def network(ways=5, channels=8, norm="batch-statistics", seed=0):
     generator = torch.Generator().manual_seed(seed)
     return conv4(channels, norm=norm, downsample="stride", ways=ways, generator=generator)
+
+
+def state_of(**changes):
+    """A state at its last step."""
+    return AdaptationState(
+        **{"start": "five", "alpha": 0.4, "draw": 0, "step": changes.get("steps", 3), **changes}
+    )
+
+
+def computed(starts, images, state, tasks=0):
+    """What the laboratory computes for a state, with the average of so many tasks."""
+    found = Adaptations(starts, images, tasks)
+    assert not found.work(state)
+    return found.compute(state)
 
 
 @pytest.fixture(scope="module")
@@ -56,24 +70,26 @@ def lab(images):
     return AdaptationLaboratory(given, images, tasks=4)
 
 
-def brute_force(model, batch, alpha, steps, transductive):
+def play(lab):
+    return next(part for part in lab.parts if isinstance(part, Play)).play
+
+
+def brute_force(model, batch, state):
     """Logits on the query set before and after each step: plain SGD on a copy of the network, one query after
     the other where each is judged alone."""
-    import copy
-
     model = copy.deepcopy(model)
     (x,), (y,), (query,) = batch.support_x, batch.support_y, batch.query_x
-    ways = len(y.unique())
-    optimiser, result = torch.optim.SGD(model.parameters(), lr=alpha), []
-    for step in range(steps + 1):
+    optimiser, result = torch.optim.SGD(model.parameters(), lr=state.alpha), []
+    for step in range(state.steps + 1):
         with torch.no_grad():
-            if transductive:
-                result.append(model(query)[:, :ways])
+            if state.transductive:
+                result.append(model(query)[:, : state.ways])
             else:
-                result.append(torch.stack([model(torch.cat([x, q[None]]))[-1, :ways] for q in query]))
-        if step < steps:
+                alone = [model(torch.cat([x, q[None]]))[-1, : state.ways] for q in query]
+                result.append(torch.stack(alone))
+        if step < state.steps:
             optimiser.zero_grad()
-            scores = model(x)[:, :ways]
+            scores = model(x)[:, : state.ways]
             picked = scores.log_softmax(dim=1)[torch.arange(len(y)), y]
             (-picked.sum() / len(y)).backward()
             optimiser.step()
@@ -85,18 +101,18 @@ def brute_force(model, batch, alpha, steps, transductive):
     "name, ways, shots", [("five", 5, 1), ("five", 3, 2), ("twelve", 7, 1), ("group", 5, 2)]
 )
 def test_the_way_is_that_of_a_brute_force_inner_loop(small, images, name, ways, shots, transductive):
-    how = {"alpha": 0.3, "steps": 3, "transductive": transductive}
-    state = {"ways": ways, "shots": shots, "draw": 3, **how}
-    result = adaptation(small[name], images, **state)
-    queries = queries_for(images, ways, shots, transductive)
-    batch = Episodes(images, ways, shots, queries).sample(1, torch.Generator().manual_seed(3))
-    expected = brute_force(small[name].model, batch, **how)
-    np.testing.assert_allclose(result.task.probabilities, expected.softmax(-1), atol=2e-4)
-    right = (expected.argmax(-1) == batch.query_y[0]).double().mean(dim=1)
-    np.testing.assert_allclose(result.task.query_accuracy, right)
-    log_p = expected.log_softmax(-1)[:, torch.arange(ways * queries), batch.query_y[0]]
-    np.testing.assert_allclose(result.task.query_loss, -log_p.mean(dim=1), rtol=1e-3, atol=1e-4)
-    assert result.task.probabilities.shape == (4, ways * queries, ways)
+    state = state_of(start=name, alpha=0.3, ways=ways, shots=shots, transductive=transductive, draw=3)
+    task = computed(small, images, state).task
+    episodes = episodes_of(images, state)
+    batch = episodes.sample(1, torch.Generator().manual_seed(3))
+    expected = brute_force(small[name].model, batch, state)
+    np.testing.assert_allclose(task.probabilities, expected.softmax(-1), atol=2e-4)
+    np.testing.assert_allclose(task.accuracy, (expected.argmax(-1) == batch.query_y[0]).double().mean(dim=1))
+    log_p = expected.log_softmax(-1)[:, torch.arange(ways * episodes.queries), batch.query_y[0]]
+    np.testing.assert_allclose(task.query_loss, -log_p.mean(dim=1), rtol=1e-3, atol=1e-4)
+    assert task.probabilities.shape == (4, ways * episodes.queries, ways)
+    for shown_, given in ((task.support, batch.support_x), (task.query, batch.query_x)):
+        np.testing.assert_array_equal(shown_.reshape(-1), (255 * given).round().flatten())
 
 
 @pytest.mark.parametrize("transductive", [True, False])
@@ -105,15 +121,15 @@ def test_the_way_is_that_of_the_learner(images, transductive):
     start = start_point("MAML", learner, images)
     batch = Episodes(images, 5, 2, 3).sample(1, torch.Generator().manual_seed(0))
     path = learner.adapt_path(batch.support_x, batch.support_y, 3)
-    way = walk(start, batch, alpha=0.3, steps=3, transductive=transductive)
+    way = walk(start, batch, state_of(alpha=0.3, transductive=transductive))
     for fast, (support, query) in zip(path, way, strict=True):
-        with torch.no_grad():
-            torch.testing.assert_close(query, learner.predict(fast, batch.query_x)[0], atol=2e-3, rtol=1e-3)
-            learner.transductive = True
-            torch.testing.assert_close(
-                support, learner.predict(fast, batch.support_x)[0], atol=2e-3, rtol=1e-3
-            )
-            learner.transductive = transductive
+        for together, found, x in (
+            (transductive, query, batch.query_x),
+            (True, support, batch.support_x),
+        ):
+            learner.transductive = together
+            with torch.no_grad():
+                torch.testing.assert_close(found, learner.predict(fast, x)[0], atol=2e-3, rtol=1e-3)
 
 
 def test_only_what_the_learner_adapts_is_adapted(images):
@@ -122,7 +138,7 @@ def test_only_what_the_learner_adapts_is_adapted(images):
     assert start.adapts == ("13.weight", "13.bias")
     batch = nth_task(Episodes(images, 5, 1, 3), 0)
     path = learner.adapt_path(batch.support_x, batch.support_y, 2)
-    *_before, (_support, query) = walk(start, batch, alpha=0.01, steps=2, transductive=True)
+    *_before, (_support, query) = walk(start, batch, state_of(alpha=0.01, steps=2))
     torch.testing.assert_close(query, learner.predict(path[-1], batch.query_x)[0], atol=1e-4, rtol=1e-3)
 
 
@@ -133,9 +149,12 @@ def test_before_any_step_accuracy_is_chance_over_label_permutations(small, image
     found = []
     for order in permutations(range(ways)):
         where = torch.tensor(order)
-        parts = [part.unflatten(1, (ways, -1))[:, where].flatten(1, 2) for part in plain[0:1]]
-        batch = TaskBatch(parts[0], plain.support_y, parts[2], plain.query_y)
-        found.append(accuracies(walk(small[name], batch, alpha=0.1, steps=0, transductive=True))[:, 0])
+        support_x, query_x = (
+            part.unflatten(1, (ways, -1))[:, where].flatten(1, 2) for part in (plain.support_x, plain.query_x)
+        )
+        batch = TaskBatch(support_x, plain.support_y, query_x, plain.query_y)
+        ((support, query),) = walk(small[name], batch, state_of(steps=0))
+        found.append([accuracy(support), accuracy(query)])
     np.testing.assert_allclose(np.mean(found, axis=0), 1 / ways, atol=1e-12)
     assert np.std(found) > 0
 
@@ -143,7 +162,7 @@ def test_before_any_step_accuracy_is_chance_over_label_permutations(small, image
 def test_trained_weights_start_at_chance_and_climb():
     images = data.glyphs("test", by="character")
     start = start_point("MAML", "glyphs-maml", images)
-    average = adaptation(start, images, **STATE, tasks=30).average
+    average = computed({"five": start}, images, state_of(), tasks=30).average
     mean, half = average.mean, average.half_width
     assert abs(mean[1, 0] - 0.2) < 1.5 * half[1, 0] < 0.1
     assert mean[1, 3] > 0.85 and mean[0, 3] > 0.98
@@ -175,33 +194,41 @@ def test_band_is_196_standard_errors():
 
 
 def test_the_same_numbers_every_time_and_the_same_tasks_for_all(small, images):
-    one = adaptation(small["five"], images, **STATE, draw=5, tasks=3)
-    two = adaptation(small["five"], images, **STATE, draw=5, tasks=3)
+    one, two = (computed(small, images, state_of(draw=5), tasks=3) for _time in range(2))
     np.testing.assert_array_equal(one.task.probabilities, two.task.probabilities)
     np.testing.assert_array_equal(one.average.values, two.average.values)
-    other = adaptation(small["twelve"], images, **{**STATE, "alpha": 0.1}, draw=5)
+    other = computed(small, images, state_of(start="twelve", alpha=0.1, draw=5))
     np.testing.assert_array_equal(one.task.query, other.task.query)
     assert one.task.names == other.task.names
-    assert adaptation(small["five"], images, **STATE, draw=6).task.names != one.task.names
+    assert computed(small, images, state_of(draw=6)).task.names != one.task.names
     assert FIRST_TASK > 10**5  # nobody presses "new task" so often: shown tasks are not those of the average
 
 
 def test_bits_of_work_give_the_same_average(small, images):
-    settings = {"start": "five", **STATE, "transductive": True}
-    pure = adaptation(small["five"], images, **STATE, tasks=3).average.values
-    averages = Averages(small, images, tasks=3)
-    assert averages.get(**settings).n == 0
+    state = state_of()
+    whole = computed(small, images, state, tasks=3).average.values
+    found = Adaptations(small, images, tasks=3)
+    assert found.compute(state).average.n == 0
     calls = 1
-    while averages.work(0, **settings):  # one inner step at a time, and something else in between
-        averages.work(0, **{**settings, "alpha": 0.1})
+    while found.work(state, 0):  # one inner step at a time, and something else in between
+        found.work(replace(state, alpha=0.1), 0)
         calls += 1
     assert calls == 3 * 4
-    np.testing.assert_array_equal(averages.get(**settings).values, pure)
-    np.testing.assert_array_equal(averages.get(**{**settings, "steps": 1}).values, pure[:, :, :2])
-    assert averages.get(**{**settings, "steps": 4}).n == 0
+    np.testing.assert_array_equal(found.compute(state).average.values, whole)
+    np.testing.assert_array_equal(found.compute(state_of(steps=1)).average.values, whole[:, :, :2])
+    assert found.compute(state_of(steps=4)).average.n == 0
     for alpha in range(1, 40):
-        averages.get(**{**settings, "alpha": float(alpha)})
-    assert len(averages._known) == 16
+        found.work(replace(state, alpha=float(alpha)), 0)
+    assert len(found._known) == 16
+
+
+def test_an_interrupted_average_begins_anew(small, images, monkeypatch):
+    state, found = state_of(), Adaptations(small, images, tasks=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("metalib.lab.adaptation.task.accuracy", lambda logits: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            found.work(state)
+    assert not found.work(state) and found.compute(state).average.n == 2
 
 
 @pytest.mark.parametrize(
@@ -210,34 +237,40 @@ def test_bits_of_work_give_the_same_average(small, images):
      (20, 1, False, 1), (20, 5, False, 1)],
 )  # fmt: skip
 def test_number_of_queries(images, ways, shots, transductive, queries):
-    assert queries_for(images, ways, shots, transductive) == queries
+    state = state_of(ways=ways, shots=shots, transductive=transductive)
+    assert episodes_of(images, state).queries == queries
     few = replace(images, images=images.images[:, :2])
-    assert queries_for(few, ways, 1, transductive) == 1
+    assert episodes_of(few, replace(state, shots=1)).queries == 1
 
 
 def test_where_all_would_take_long_only_the_first_classes_are_judged_alone(small, images):
-    result = adaptation(small["twelve"], images, alpha=0.1, steps=1, shots=5, ways=12, transductive=False)
-    task = result.task
+    state = state_of(start="twelve", alpha=0.1, steps=1, shots=5, ways=12, transductive=False)
+    task = computed(small, images, state).task
     assert task.probabilities.shape == (2, 7, 12) and len(task.query) == 7
-    assert task.truth.tolist() == list(range(7)) and shown(result).tolist() == list(range(6))
-    right = (task.probabilities.argmax(-1) == task.truth).mean(axis=1)
-    np.testing.assert_allclose(task.query_accuracy, right)
+    assert task.truth.tolist() == list(range(7)) and shown(task).tolist() == list(range(6))
+    np.testing.assert_allclose(task.accuracy, (task.probabilities.argmax(-1) == task.truth).mean(axis=1))
 
 
 @pytest.mark.parametrize(
     "change, error",
     [
-        ({"ways": 6}, "ways must lie between 2 and 5, the outputs of five; 6 does not"),
+        ({"ways": 6}, "ways must lie between 2 and 5; 6 does not"),
         ({"ways": 1}, "ways must lie between 2 and 5"),
-        ({"alpha": math.nan}, "alpha must be a finite number"),
-        ({"steps": -1}, "steps must be at least 0"),
-        ({"shots": 0}, "shots must be"),
-        ({"step": 4}, "step must lie between 0 and the 3 steps taken; 4 does not"),
+        ({"alpha": math.nan}, "alpha must lie between 0.001 and 10; nan does not"),
+        ({"steps": -1}, "steps must lie between 0 and 10"),
+        ({"shots": 0}, "shots must lie between 1 and 5"),
+        ({"steps": 3, "step": 4}, "step must lie between 0 and the 3 steps taken; 4 does not"),
+        ({"start": "six"}, "start must be one of 'five', not 'six'"),
     ],
 )
-def test_bad_values_are_named(small, images, change, error):
+def test_bad_values_are_named(images, change, error):
     with pytest.raises(ValueError, match=error):
-        adaptation(small["five"], images, **{**STATE, **change})
+        AdaptationLaboratory({"five": network()}, images, tasks=1, **change)
+    lab = AdaptationLaboratory({"five": network()}, images, tasks=1)
+    before = lab.state
+    with pytest.raises(ValueError, match=error):
+        lab.set(**change)
+    assert lab.state == before
 
 
 def test_what_cannot_be_adapted_is_refused(images):
@@ -253,8 +286,6 @@ def test_what_cannot_be_adapted_is_refused(images):
         AdaptationLaboratory({"lost": "nothing"}, images)
     with pytest.raises(TypeError, match="no beta"):
         AdaptationLaboratory({"five": network()}, images, beta=1, tasks=1)
-    with pytest.raises(ValueError, match="no start 'six'"):
-        AdaptationLaboratory({"five": network()}, images, start="six", tasks=1)
     with pytest.raises(ValueError, match="at least one start"):
         AdaptationLaboratory({}, images)
 
@@ -276,54 +307,50 @@ CHANGES = [
     {"steps": 10, "alpha": 5.0, "step": 7},
     {"steps": 10, "alpha": 1e30},
     {"ways": 2, "shots": 5},
-    {"transductive": False, "tasks": 1},
+    {"transductive": False},
 ]
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ["five", "twelve"])
-def test_fast_picture_equals_the_full_draw(small, images, name, change):
-    picture = AdaptationPicture()
-    picture.pixels(
-        adaptation(small["group"], images, **{**STATE, "ways": 3}, draw=9)
-    )  # something else before
-    ways = 12 if name == "twelve" else 5
-    result = adaptation(small[name], images, **{**STATE, "ways": ways, "tasks": 3, **change})
-    full = np.asarray(picture.draw(result).canvas.buffer_rgba())
-    assert (picture.pixels(result) == full).all()
+def test_fast_picture_equals_the_full_one(small, images, name, change):
+    painter, other = AdaptationPainter(small, 2), state_of(start="group", ways=3, draw=9)
+    painter.pixels(other, computed(small, images, other))  # something else before
+    state = state_of(**{"start": name, "ways": 12 if name == "twelve" else 5, **change})
+    result = computed(small, images, state, tasks=2)
+    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
+    assert (painter.pixels(state, result) == full).all()
 
 
-def test_what_stands_still_is_drawn_once(lab):
-    background = lab.picture._background
-    for change in ({"step": 1}, {"draw": 3}, {"alpha": 0.1}, {"steps": 7}):
+def test_what_stands_still_is_painted_once(lab):
+    background = lab.painter._background
+    for change in ({"step": 1}, {"draw": 3}, {"alpha": 0.1}, {"steps": 7}, {"ways": 3}):
         lab.set(**change)
-        assert lab.picture._background is background
-    lab.set(ways=3)  # now outputs are unused, which is said
-    assert lab.picture._background is not background
+        assert lab.painter._background is background
 
 
 @pytest.mark.parametrize(
     "change", [{}, {"ways": 12, "step": 0}, {"ways": 7, "transductive": False, "alpha": 1e30}]
 )
 def test_no_text_is_small_cut_off_or_over_another(small, images, change):
-    state = {**STATE, "alpha": 1e-3, "steps": 10, "shots": 5, "tasks": 2, **change}
-    result = adaptation(replace(small["twelve"], alpha=0.025, steps=10), images, **state)
-    figure = AdaptationPicture().draw(result)
+    state = state_of(**{"start": "twelve", "alpha": 1e-3, "steps": 10, "shots": 5, **change})
+    figure = AdaptationPainter(small, 2).full(state, computed(small, images, state, tasks=2))
     texts = [t for t in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")) if t.get_text()]
-    assert len(texts) > 25 and all(text.get_fontsize() >= 12 for text in texts)
+    assert len(texts) > 15 and all(text.get_fontsize() >= 12 for text in texts)
     boxes = [
         (t.get_text(), t.get_window_extent()) for axes in figure.axes for t in axes.texts if t.get_text()
     ]
+    boxes += [(axes.yaxis.label.get_text(), axes.yaxis.label.get_window_extent()) for axes in figure.axes[1:]]
     for number, (words, box) in enumerate(boxes):
-        assert box.x0 >= 0 and box.x1 <= 1000 and box.y0 >= 0 and box.y1 <= 540, words
+        assert box.x0 >= 0 and box.x1 <= 1000 and box.y0 >= 0 and box.y1 <= AdaptationPainter.height, words
         for others, other in boxes[:number]:
             assert not box.overlaps(other), (words, others)
 
 
-def bars(picture, name):
-    """(row, column, share of the full height) of the bars of one kind."""
+def bars(artist):
+    """(middle, bottom, height) of bars, in pixels."""
     found = []
-    for path in picture.bars[name].get_paths():
+    for path in artist.get_paths():
         (x0, y0), (x1, y1) = path.vertices.min(axis=0), path.vertices.max(axis=0)
         found.append(((x0 + x1) / 2, y1, y1 - y0))
     return found
@@ -331,60 +358,79 @@ def bars(picture, name):
 
 def test_bars_are_the_probabilities_and_frames_the_truth(small, images):
     for draw in range(10):  # until a task shows right and wrong answers
-        result = adaptation(small["five"], images, **STATE, draw=draw)
-        rows = shown(result)
+        state = state_of(draw=draw)
+        result = computed(small, images, state)
+        rows = shown(result.task)
         p, truth = result.task.probabilities[3][rows], result.task.truth[rows]
         right = int((p.argmax(axis=1) == truth).sum())
         if 0 < right < 5:
             break
     assert 0 < right < 5
-    picture = AdaptationPicture()
-    picture.pixels(result)
-    assert len(bars(picture, "right")) == right and len(bars(picture, "wrong")) == 5 - right
-    assert len(bars(picture, "others")) == 20 and len(bars(picture, "cells")) == 25
-    frames = [round((x - 100) / 80 - 0.5) for x, _y, _height in bars(picture, "frames")]
-    assert frames == truth.tolist()
-    heights = sorted(h for name in ("right", "wrong", "others") for _x, _y, h in bars(picture, name))
-    full = bars(picture, "cells")[0][2] - 4
+    painter = AdaptationPainter(small, 1)
+    painter.pixels(state, result)
+    assert len(bars(painter.right)) == right and len(bars(painter.wrong)) == 5 - right
+    assert len(bars(painter.others)) == 20 and len(bars(painter.cells)) == 25
+    assert [round((x - 100) / 80 - 0.5) for x, _y, _height in bars(painter.frames)] == truth.tolist()
+    heights = sorted(h for kind in ("right", "wrong", "others") for *_at, h in bars(getattr(painter, kind)))
+    full = bars(painter.cells)[0][2] - 4
     np.testing.assert_allclose(np.array(heights) / full, np.sort(p.flatten()), atol=1e-6)
-    marks = [verdict.get_text()[0] for verdict in picture.verdicts if verdict.get_text()]
+    marks = [verdict.get_text()[0] for verdict in painter.verdicts if verdict.get_text()]
     assert marks == ["✓" if hit else "✗" for hit in p.argmax(axis=1) == truth]
 
 
+def said(lab):
+    """All words above the picture."""
+    panels = lab.surface.words
+    return "\n".join([*(p["title"] for p in panels), *(e["text"] for p in panels for e in p["legend"])])
+
+
 def test_words_tell_what_the_picture_shows(lab):
-    words, task = lab.surface.alt, lab.result.task
-    n = round(25 * task.query_accuracy[3])
+    alt, (task, average) = lab.surface.alt, lab.result
+    n = round(25 * task.accuracy[3])
+    both = (f"{n} of 25 queries right", "trained with α = 0.25, steps: 2")
+    both += ("transductive: all 25 queries normalised together",)
     for part in (
-        f"Task 1, 5-way, shots: 1; weights: five; α = 0.25. Step 3 of 3: {n} of 25 queries right",
-        "trained with α = 0.25, steps: 2",
-        "transductive: all 25 queries normalised together",
+        *both,
+        "Task 1, 5-way, shots: 1; weights: five; α = 0.25. Step 3 of 3: ",
         f"{task.names[0]}: ",
         "Mean accuracy of 4 tasks on support and query after each step: 0: ",
         "Chance is 20 %.",
     ):
-        assert part in words, part
-    lab.set(start="twelve", ways=7, transductive=False)
-    assert "this start was not trained; 5 of 12 outputs unused" in lab.surface.alt
-    assert "each query normalised with the support set only" in lab.surface.alt
+        assert part in alt, part
+    query = f"query {100 * average.mean[1, 3]:.1f} ± {100 * average.half_width[1, 3]:.1f} %"
+    own = f"this task {100 * task.accuracy[3]:.3g} %"
+    for part in (*both, query, own, "one task, after step 3 of 3", "mean of 4 tasks", "chance 20 %"):
+        assert part in said(lab), part
+    lab.set(start="twelve", ways=7, transductive=False, step=0)
+    assert "one task, before any step: " in said(lab)
+    for words in (lab.surface.alt, said(lab)):
+        assert "this start was not trained; 5 of 12 outputs unused" in words
+        assert "each query normalised with the support set only" in words
 
 
-def test_too_large_rates_are_said_and_what_is_finite_is_drawn(small, images):
-    picture = AdaptationPicture()
-    state = {**STATE, "steps": 10}
-    assert picture.remark(adaptation(small["five"], images, **state)) == ""
-    large = adaptation(small["five"], images, **{**state, "alpha": 10.0})
-    loss = large.task.support_loss
-    assert large.exploded and loss[large.exploded] > 10 * math.log(5) >= loss[: large.exploded].max()
-    assert f"after step {large.exploded}, where guessing has 1.61." in picture.remark(large)
-    assert np.isfinite(large.task.query_accuracy).all()
-    infinite = adaptation(small["five"], images, **{**state, "alpha": 1e30}, tasks=2)
-    rates = infinite.task.query_accuracy
+def test_too_large_rates_are_said_and_what_is_finite_is_shown(small, images):
+    painter = AdaptationPainter(small, 2)
+
+    def remark_of(state, tasks=0):
+        result = computed(small, images, state, tasks)
+        painter.pixels(state, result)
+        return result, painter.words(state, result).remark
+
+    assert remark_of(state_of(steps=10))[1] == ""
+    (task, _average), remark = remark_of(state_of(steps=10, alpha=10.0))
+    loss, exploded = task.support_loss, task.exploded
+    assert exploded and loss[exploded] > 10 * math.log(5) >= loss[:exploded].max()
+    assert f"after step {exploded}, where guessing has 1.61." in remark
+    assert np.isfinite(task.accuracy).all()
+    state = state_of(steps=10, alpha=1e30)
+    result, remark = remark_of(state, tasks=2)
+    rates = result.task.accuracy
     first = int(np.flatnonzero(np.isnan(rates))[0])
     assert first >= 1 and np.isnan(rates[first:]).all() and np.isfinite(rates[:first]).all()
-    assert f"From step {first} on the outputs are no numbers" in picture.remark(infinite)
-    assert "outputs are no numbers" in picture.describe(infinite) and "nan" not in picture.describe(infinite)
-    picture.pixels(infinite)
-    assert np.isfinite(picture.own.get_ydata()[:first]).all()
+    assert f"From step {first} on the outputs are no numbers" in remark
+    described = painter.describe(state, result)
+    assert "outputs are no numbers" in described and "nan" not in described
+    assert np.isfinite(painter.own.get_ydata()[:first]).all()
 
 
 def test_weights_bring_their_rate_and_the_ways_follow_the_head(images):
@@ -394,8 +440,8 @@ def test_weights_bring_their_rate_and_the_ways_follow_the_head(images):
         "untrained": network(),
     }
     lab = AdaptationLaboratory(given, images, tasks=1)
-    drawn = []
-    lab.surface.observe(lambda change: drawn.append(1), "picture")
+    pictures = []
+    lab.surface.observe(lambda change: pictures.append(1), "picture")
     alpha, start = lab.controls["alpha"], lab.controls["start"]
 
     def ways():
@@ -403,21 +449,21 @@ def test_weights_bring_their_rate_and_the_ways_follow_the_head(images):
         assert len(lab.box.children[0].children) == 8
         return lab.controls["ways"]
 
-    assert ways().max == 5 and alpha.value == pytest.approx(10**-0.4)
+    assert ways().max == 5 and alpha.value == pytest.approx(10**-0.4, rel=1e-5)
     start.value = "twelve"
-    assert ways().max == 12 and ways().value == 5 and alpha.value == pytest.approx(0.1) and drawn == [1]
+    assert ways().max == 12 and ways().value == 5 and alpha.value == pytest.approx(0.1) and pictures == [1]
     ways().value = 11
-    assert lab.result.ways == 11
+    assert lab.state.ways == 11
     start.value = "five"
-    assert ways().max == 5 and lab.result.ways == 5 and drawn == [1] * 3
+    assert ways().max == 5 and lab.state.ways == 5 and pictures == [1] * 3
     alpha.value = 0.05
     start.value = "untrained"
     assert alpha.value == 0.05, "what was not trained has no rate of its own"
-    lab.set(start="twelve", ways=12, alpha=0.2)
-    assert lab.result.ways == 12 and lab.result.alpha == 0.2
+    lab.set(start="twelve", ways=12, alpha=0.05)  # as it is already, and stays: it was asked for
+    assert lab.state.ways == 12 and lab.state.alpha == 0.05
     with pytest.raises(ValueError, match="ways must lie between 2 and 5; 9 does not"):
         lab.set(start="five", ways=9)
-    assert lab.state["start"] == "twelve" and ways().max == 12 and lab.state["ways"] == 12
+    assert lab.state.start == "twelve" and ways().max == 12 and lab.state.ways == 12
     with pytest.raises(ValueError, match="start must be one of 'five', 'twelve', 'untrained', not 'six'"):
         lab.set(start="six")
 
@@ -425,29 +471,38 @@ def test_weights_bring_their_rate_and_the_ways_follow_the_head(images):
 def test_few_classes_or_drawings_limit_the_sliders(images):
     few = replace(images.subset(range(3)), images=images.images[:3, :3])
     lab = AdaptationLaboratory({"twelve": network(12)}, few, tasks=1)
-    assert lab.controls["ways"].max == lab.result.ways == 3 and lab.controls["shots"].max == 2
+    assert lab.controls["ways"].max == lab.state.ways == 3 and lab.controls["shots"].max == 2
     assert lab.set(shots=2).task.query.shape == (3, 28, 28)
 
 
-def test_steps_and_the_step_shown_agree(lab):
+def test_steps_and_the_step_shown_agree(lab, images):
     steps, step = lab.controls["steps"], lab.controls["step"]
+
+    def now():
+        assert (steps.value, step.value) == (lab.state.steps, lab.state.step)
+        assert (play(lab).max, play(lab).value) == (steps.value, step.value)
+        return steps.value, step.value
+
     steps.value = 6
-    assert lab.result.step == step.value == 6, "who looks at the last step goes on looking at the last"
+    assert now() == (6, 6), "who looks at the last step goes on looking at the last"
     step.value = 2
     steps.value = 5
-    assert (lab.result.steps, lab.result.step) == (5, 2)
+    assert now() == (5, 2)
     steps.value = 1
-    assert (lab.result.steps, lab.result.step) == (1, 1)
+    assert now() == (1, 1)
     step.value = 4  # beyond the last: so many are taken
-    assert (lab.result.steps, lab.result.step) == (4, 4)
-    assert lab.set(steps=3).step == 3
-    assert lab.set(step=0).steps == 3
-    assert lab.set(step=MAX_STEPS).steps == MAX_STEPS
-    assert (lab.play.max, lab.play.value) == (MAX_STEPS, MAX_STEPS)
-    lab.set(steps=4, step=1)
-    assert (lab.play.max, lab.play.value) == (4, 1)
-    lab.play.value = 3
-    assert lab.result.step == 3
+    assert now() == (4, 4)
+    for asked, expected in (
+        ({"steps": 3}, (3, 3)),
+        ({"step": 0}, (3, 0)),
+        ({"step": MAX_STEPS}, (MAX_STEPS, MAX_STEPS)),
+        ({"steps": 4, "step": 1}, (4, 1)),
+    ):
+        lab.set(**asked)
+        assert now() == expected
+    play(lab).value = 3
+    assert now() == (4, 3)
+    assert AdaptationLaboratory({"five": network()}, images, tasks=1, steps=6).state.step == 6
 
 
 def test_keys_and_pointer_choose_the_step(lab):
@@ -460,35 +515,37 @@ def test_keys_and_pointer_choose_the_step(lab):
         ("ArrowRight", 3),
     ):
         lab.surface.key(key)
-        assert lab.result.step == step
+        assert lab.state.step == step
     lab.surface.key("Enter")
-    assert lab.result.draw == 2 and lab.controls["draw"].value == 2
-    axes = lab.picture.axes
+    assert lab.state.draw == 2 and lab.controls["draw"].value == 2
+    axes = lab.painter.axes
     width, height = axes.figure.bbox.size
-    for at, step in ((1.2, 1), (-0.3, 0), (9.0, 3)):
+    for kind, at, step in (("down", 1.2, 1), ("move", -0.3, 0), ("up", 9.0, 3)):
         x, y = axes.transData.transform((at, 50))
-        lab.surface.pointer("down", x / width, 1 - y / height, pressed=True)
-        assert lab.result.step == step
-    lab.surface.pointer("move", 0.3, 0.5, pressed=True)
-    assert lab.result.step == 3
+        lab.surface.pointer(kind, x / width, 1 - y / height, pressed=kind != "up")
+        assert lab.state.step == step
+    lab.surface.pointer("down", 0.3, 0.5, pressed=True)
+    assert lab.state.step == 3
 
 
 def test_the_average_is_worked_out_while_the_kernel_is_idle(images):
     async def session():
         lab = AdaptationLaboratory({"five": network()}, images, tasks=5)
         assert lab.result.average.n == 5, "the still picture is complete"
-        drawn = []
+        counts = []
         lab.set(alpha=0.05)
-        lab.surface.observe(lambda change: drawn.append(lab.result.average.n), "picture")
+        lab.surface.observe(lambda change: counts.append(lab.result.average.n), "picture")
         assert lab.result.average.n == 0 and lab.is_averaging
-        assert "0 of 5 tasks" in lab.picture.tasks.get_text()
+        assert "0 of 5 tasks" in said(lab)
         for _bit in range(2000):
             await asyncio.sleep(0.01)
             if lab.result.average.n == 5:
                 break
-        assert drawn[-1] == 5 and drawn == sorted(drawn)
+        assert counts[-1] == 5 and counts == sorted(counts)
         await asyncio.sleep(0.05)
         assert not lab.is_averaging
+        lab.set(step=1)
+        assert not lab.is_averaging, "another step needs no work"
         lab.set(alpha=0.06)
         lab.set(alpha=0.05)
         assert lab.result.average.n == 5, "what was worked out is kept"
@@ -521,7 +578,7 @@ def test_an_average_asked_for_at_the_last_moment_is_worked_out_too(images):
 def test_an_error_in_the_background_is_shown(images, monkeypatch):
     async def session():
         lab = AdaptationLaboratory({"five": network()}, images, tasks=2)
-        monkeypatch.setattr(lab._averages, "work", lambda *a, **k: 1 / 0)
+        monkeypatch.setattr("metalib.lab.adaptation.task.nth_task", lambda *given: 1 / 0)
         lab.set(alpha=0.05)
         await asyncio.sleep(0.1)
         return lab
@@ -532,12 +589,13 @@ def test_an_error_in_the_background_is_shown(images, monkeypatch):
 
 def test_shipped_weights_and_their_own_rate():
     given = shipped_weights("glyphs")
-    assert list(given)[0] == "MAML, 5-way" and list(given)[-1] == "untrained"
+    assert list(given)[0] == "maml" and list(given)[-1] == "untrained"
     images = data.glyphs("test", by="character")
     starts = [start_point(name, one, images) for name, one in given.items()]
     assert starts[0].alpha == 0.4 and starts[-1].alpha is None
-    assert own_alpha(starts[0]) == pytest.approx(0.4, rel=0.01) and own_alpha(starts[-1]) is None
+    assert starts[0].own_alpha == pytest.approx(0.4, rel=0.01) and starts[-1].own_alpha is None
     assert starts[-1].outputs == max(start.outputs for start in starts)
     assert list(shipped_weights("nowhere")) == ["untrained"]
-    for _name, one in given.items():
-        assert isinstance(one, str | nn.Module)
+    assert list(shipped_weights("omniglot")) == ["maml", "maml-20way", "fomaml", "fomaml-20way", "untrained"]
+    lab = AdaptationLaboratory(tasks=1)
+    assert lab.state.start == "maml" and "weights: MAML, 5-way; " in lab.surface.alt

@@ -1,5 +1,6 @@
 """Laboratories: live figures, each declared as a state, a pure function and a painter."""
 
+from metalib.lab.adaptation import AdaptationLaboratory
 from metalib.lab.alphabet import AlphabetLaboratory
 from metalib.lab.distances import DistanceLaboratory
 from metalib.lab.episode import EpisodeLaboratory
@@ -12,6 +13,7 @@ from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
 __all__ = [
     "AlphabetLaboratory",
+    "AdaptationLaboratory",
     "DistanceLaboratory",
     "EpisodeLaboratory",
     "KeyEvent",

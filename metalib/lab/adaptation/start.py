@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from metalib.data import ImageSet
-from metalib.i18n import _
+from metalib.i18n import N_, _
 from metalib.learners import FromScratch, GradientLearner, Learner
 from metalib.learners.batched import check_batchable
 from metalib.models import conv4
+
+ALPHAS = (1e-3, 10.0)
+SHIPPED = {
+    "maml": N_("MAML, 5-way"),
+    "maml-20way": N_("MAML, 20-way"),
+    "fomaml": N_("first-order MAML, 5-way"),
+    "fomaml-20way": N_("first-order MAML, 20-way"),
+    "untrained": N_("untrained"),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
     """Where adaptation starts. `alpha` and `steps` are those of its training, None where there was none."""
 
-    name: str
+    label: str
     model: nn.Module
     adapts: tuple[str, ...]
     outputs: int
     alpha: float | None = None
     steps: int | None = None
 
+    @property
+    def own_alpha(self) -> float | None:
+        """Its α where the slider has a position: the browser would move the slider to the nearest anyway."""
+        if not self.alpha:
+            return None
+        return min(max(10 ** (round(40 * math.log10(self.alpha)) / 40), ALPHAS[0]), ALPHAS[1])
 
-def start_point(name: str, given: Learner | nn.Module | str, images: ImageSet) -> Start:
+
+def start_point(label: str, given: Learner | nn.Module | str, images: ImageSet) -> Start:
     """`given`, a gradient learner, a model or the name of shipped weights, as a place to start from.
 
     It is copied: whoever trains it further makes a new laboratory.
 
     Raises:
-        TypeError: a learner that does not adapt by gradient steps, or no learner at all.
+        TypeError: a learner that does not adapt by gradient steps.
         ValueError: a model that cannot read these images, or cannot be adapted.
     """
     if isinstance(given, str):
@@ -57,7 +74,7 @@ def start_point(name: str, given: Learner | nn.Module | str, images: ImageSet) -
     except RuntimeError as error:
         raise ValueError(
             _("{name} cannot read images of the shape {shape}: {reason}").format(
-                name=name, shape=shape, reason=str(error).splitlines()[0]
+                name=label, shape=shape, reason=str(error).splitlines()[0]
             )
         ) from error
     if len(outputs) != 2 or outputs[1] < 2:
@@ -65,10 +82,10 @@ def start_point(name: str, given: Learner | nn.Module | str, images: ImageSet) -
             _(
                 "{name} must answer with one score for each of at least 2 classes; the shape of its output "
                 "is {shape}."
-            ).format(name=name, shape=tuple(outputs))
+            ).format(name=label, shape=tuple(outputs))
         )
     return Start(
-        name=name,
+        label=label,
         model=model,
         adapts=getattr(given, "adapted_names", None) or tuple(n for n, _p in model.named_parameters()),
         outputs=outputs[1],
@@ -77,20 +94,15 @@ def start_point(name: str, given: Learner | nn.Module | str, images: ImageSet) -
     )
 
 
-def shipped_weights(images: str = "glyphs") -> dict[str, Learner | nn.Module | str]:
-    """Those of the shipped weights that were trained on these images ("glyphs" or "omniglot"), and the same
-    network without any training: label -> what `AdaptationLaboratory` takes."""
+def shipped_weights(source: str) -> dict[str, nn.Module | str]:
+    """Those of `SHIPPED` that were trained on images of this source, as names of weights, and the largest of
+    these networks without any training."""
     from metalib import weights  # only where it is needed
 
-    known = {
-        _("MAML, 5-way"): f"{images}-maml",
-        _("MAML, 20-way"): f"{images}-maml-20way",
-        _("first-order MAML, 5-way"): f"{images}-fomaml",
-        _("first-order MAML, 20-way"): f"{images}-fomaml-20way",
-    }
-    there = {label: name for label, name in known.items() if name in weights.names()}
-    recipes = [dict(weights.recipe(name).model) for name in there.values()]
-    options = max(recipes, key=lambda model: model["ways"], default={"kind": "conv4", "ways": 5})
-    network = {"channels": 32, "norm": "batch-statistics", "downsample": "stride", **options}
+    names = {name: f"{source}-{name}" for name in SHIPPED}
+    there = {name: full for name, full in names.items() if full in weights.names()}
+    options = [dict(weights.recipe(full).model) for full in there.values()]
+    largest = max(options, key=lambda model: model["ways"], default={"kind": "conv4", "ways": 5})
+    network = {"channels": 32, "norm": "batch-statistics", "downsample": "stride", **largest}
     network.pop("kind")
-    return {**there, _("untrained"): conv4(**network)}
+    return {**there, "untrained": conv4(**network)}

@@ -1,13 +1,16 @@
-"""Adaptation to image tasks, step by step: the pure functions behind the adaptation laboratory.
+"""Adaptation to image tasks, step by step: the state, and the pure function behind the adaptation laboratory.
 
 `walk` takes one task at a time and can be left off after any step, so no slider waits for an average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import functools
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,25 +18,42 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metalib.data import ImageSet
-from metalib.i18n import _
-from metalib.lab.adaptation.start import Start
+from metalib.i18n import N_, _
+from metalib.lab.adaptation.start import ALPHAS, Start
+from metalib.lab.controls import choice, counter, log_slider, whole_slider
 from metalib.learners import GradientLearner, batched
 from metalib.learners.base import uses_batch_statistics
-from metalib.learners.gradient import check_alpha, check_steps
 from metalib.tasks import Episodes, TaskBatch
 
-MAX_QUERIES = 5
+MAX_STEPS, MAX_WAYS, MAX_SHOTS, MAX_QUERIES = 10, 20, 5, 5
 ALONE = 450  # images in the forward passes in which queries are judged alone, about
 FIRST_TASK = 1_000_000  # the average's tasks are drawn from this seed on; the shown ones have their own
 EXPLODED = 10  # times the loss of guessing, log(ways): beyond it, a support loss has exploded
+KEPT = 16  # averages, of the settings used last
+
+
+@dataclass(frozen=True)
+class AdaptationState:
+    """Where adaptation starts and how it goes, the task `draw`, and the step that is shown of it."""
+
+    start: str = choice(N_("weights"), {})
+    alpha: float = log_slider(N_("α (inner rate)"), 0.1, *ALPHAS)
+    steps: int = whole_slider(N_("inner steps"), 3, 0, MAX_STEPS)
+    ways: int = whole_slider(N_("ways"), 5, 2, MAX_WAYS)
+    shots: int = whole_slider(N_("shots"), 1, 1, MAX_SHOTS)
+    transductive: bool = choice(
+        N_("normalise"), {True: N_("all queries together"), False: N_("each query alone")}, True
+    )
+    step: int = whole_slider(N_("step shown"), 3, 0, MAX_STEPS)
+    draw: int = counter(N_("new task"), N_("task {number}"), 1)
 
 
 @dataclass(frozen=True, eq=False)
 class TaskPath:
     """One task on its way. k steps, N ways, K shots, Q queries in all (class by class), images with ink 255.
 
-    The losses (nats) and accuracies (0 … 1) are (k + 1,), the first before any step; an accuracy is not a
-    number where the network's outputs are not. `probabilities` (k + 1, Q, N) are p(class | query image).
+    Losses (nats) and `accuracy` on the queries (0 … 1) are (k + 1,), the first before any step; an accuracy
+    is not a number where the network's outputs are not. `probabilities` (k + 1, Q, N): p(class | query).
     """
 
     support: np.ndarray  # uint8 (N, K, H, W)
@@ -42,9 +62,14 @@ class TaskPath:
     names: tuple[str, ...]
     support_loss: np.ndarray
     query_loss: np.ndarray
-    support_accuracy: np.ndarray
-    query_accuracy: np.ndarray
+    accuracy: np.ndarray
     probabilities: np.ndarray
+
+    @property
+    def exploded(self) -> int | None:
+        """The first step after which the support loss is `EXPLODED` times that of guessing, or no number."""
+        bad = np.flatnonzero(~(self.support_loss <= EXPLODED * math.log(len(self.names))))
+        return int(bad[0]) if len(bad) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +80,7 @@ class Average:
 
     @property
     def n(self) -> int:
+        """The number of tasks."""
         return len(self.values)
 
     @property
@@ -70,102 +96,109 @@ class Average:
         return 1.96 * self.values.std(axis=0, ddof=1) / np.sqrt(self.n)
 
 
-@dataclass(frozen=True, eq=False)
-class AdaptationResult:
-    """What the adaptation laboratory shows: one task at one step of its way, and an average over tasks."""
+class AdaptationResult(NamedTuple):
+    """One task on its way, and an average over as many others as are finished."""
 
-    start: Start
-    alpha: float
-    shots: int
-    transductive: bool
-    draw: int
-    step: int
     task: TaskPath
     average: Average
-    goal: int  # tasks that the average will have in the end
-
-    @property
-    def ways(self) -> int:
-        return len(self.task.names)
-
-    @property
-    def steps(self) -> int:
-        """Inner steps taken."""
-        return len(self.task.support_loss) - 1
-
-    @property
-    def has_batch_statistics(self) -> bool:
-        """Whether the network normalises by the batch that it is given."""
-        return uses_batch_statistics(self.start.model)
-
-    @property
-    def exploded(self) -> int | None:
-        """The first step after which the support loss is `EXPLODED` times that of guessing, or no number."""
-        bad = np.flatnonzero(~(self.task.support_loss <= EXPLODED * np.log(self.ways)))
-        return int(bad[0]) if len(bad) else None
 
 
-def adaptation(
-    start: Start,
-    images: ImageSet,
-    *,
-    alpha: float,
-    steps: int,
-    shots: int,
-    ways: int,
-    transductive: bool = True,
-    draw: int = 0,
-    step: int | None = None,
-    tasks: int = 0,
-) -> AdaptationResult:
-    """Adapt to the task `draw` and to `tasks` further ones: the laboratory's pure function.
+class Unfinished(NamedTuple):
+    """An average on its way: accuracies (2, steps + 1) of the finished tasks, and who works on the next."""
 
-    Args:
-        start: see `start_point`.
-        alpha, steps: inner step size and inner steps.
-        ways, shots: classes, and support images of each; the number of queries follows, see `queries_for`.
-        transductive: whether a batch normalisation sees all queries together; see `GradientLearner`.
-        step: which step is shown; the last, where None.
+    steps: int
+    rows: list[np.ndarray]
+    way: Iterator[None]
 
-    Raises:
-        ValueError, TypeError: an argument outside these limits; more ways than the head has outputs.
+
+class Adaptations:
+    """Adaptation from any of `starts` to tasks drawn from `images`; averages have `tasks` tasks.
+
+    What is worked out is kept. An average begins anew with more steps than it had.
     """
-    if not 2 <= ways <= start.outputs:
-        raise ValueError(
-            _("ways must lie between 2 and {outputs}, the outputs of {name}; {ways} does not.").format(
-                outputs=start.outputs, name=start.name, ways=ways
+
+    def __init__(self, starts: Mapping[str, Start], images: ImageSet, tasks: int) -> None:
+        self.starts, self.images, self.tasks = starts, images, tasks
+        self._known: dict[AdaptationState, Unfinished] = {}
+        self._path = functools.lru_cache(maxsize=8)(self._adapt)
+
+    def compute(self, state: AdaptationState) -> AdaptationResult:
+        """The way on the task that is shown, and the average as far as `work` has come.
+
+        Raises ValueError for a step beyond the steps taken.
+        """
+        if not 0 <= state.step <= state.steps:
+            raise ValueError(
+                _("step must lie between 0 and the {steps} steps taken; {step} does not.").format(
+                    steps=state.steps, step=state.step
+                )
             )
+        rows = [row[:, : state.steps + 1] for row in self._average(state).rows]
+        average = np.array(rows).reshape(len(rows), 2, state.steps + 1)
+        return AdaptationResult(self._path(replace(state, step=0)), Average(average))
+
+    def work(self, state: AdaptationState, seconds: float = math.inf) -> bool:
+        """Go on with the average for so many seconds, but one inner step at least; whether there is more."""
+        found, end = self._average(state), time.perf_counter() + seconds
+        try:
+            for _step in found.way:
+                if time.perf_counter() > end:
+                    break
+        except BaseException:  # an interrupted way cannot go on: begin anew
+            self._known.clear()
+            raise
+        return len(found.rows) < self.tasks
+
+    def _average(self, state: AdaptationState) -> Unfinished:
+        key = replace(state, steps=0, step=0, draw=0)
+        found = self._known.pop(key, None)
+        if found is None or found.steps < state.steps:
+            rows: list[np.ndarray] = []
+            found = Unfinished(state.steps, rows, self._walk_all(state, rows))
+        self._known[key] = found  # the newest is last
+        if len(self._known) > KEPT:
+            self._known.pop(next(iter(self._known)))
+        return found
+
+    def _walk_all(self, state: AdaptationState, rows: list[np.ndarray]) -> Iterator[None]:
+        """Add a row for each of the average's tasks; stops after every inner step."""
+        episodes, start = episodes_of(self.images, state), self.starts[state.start]
+        for number in range(self.tasks):
+            points = []
+            for support, query in walk(start, nth_task(episodes, number), state):
+                points.append((accuracy(support), accuracy(query)))
+                if len(points) > state.steps:
+                    rows.append(np.array(points).T)
+                yield
+
+    def _adapt(self, state: AdaptationState) -> TaskPath:
+        episodes = episodes_of(self.images, state)
+        chosen = episodes.draw(1, torch.Generator().manual_seed(state.draw))
+        batch, pictures = episodes.gather(*chosen), grey(episodes.pictures(*chosen)[0])
+        way = walk(self.starts[state.start], batch, state)
+        support, query = (torch.stack(part) for part in zip(*way, strict=True))
+        truth = batch.query_y[0, : query.shape[1]]
+        return TaskPath(
+            support=pictures[:, : state.shots].numpy(),
+            query=pictures[:, state.shots :].flatten(0, 1)[: len(truth)].numpy(),
+            truth=truth.numpy(),
+            names=tuple(self.images.names[i] for i in chosen[0][0].tolist()),
+            support_loss=losses(support, batch.support_y[0]),
+            query_loss=losses(query, truth),
+            accuracy=np.array([accuracy(point) for point in query]),
+            probabilities=query.softmax(dim=-1).numpy(),
         )
-    how = {"alpha": check_alpha(alpha), "steps": check_steps(steps), "transductive": transductive}
-    step = steps if step is None else step
-    if not 0 <= step <= steps:
-        raise ValueError(
-            _("step must lie between 0 and the {steps} steps taken; {step} does not.").format(
-                steps=steps, step=step
-            )
-        )
-    episodes = Episodes(images, ways, shots, queries_for(images, ways, shots, transductive))
-    values = [accuracies(walk(start, nth_task(episodes, n), **how)) for n in range(tasks)]
-    return AdaptationResult(
-        start=start,
-        alpha=alpha,
-        shots=shots,
-        transductive=transductive,
-        draw=draw,
-        step=step,
-        task=one_task(start, images, episodes, draw, **how),
-        average=Average(np.array(values).reshape(tasks, 2, steps + 1)),
-        goal=tasks,
-    )
 
 
-def queries_for(images: ImageSet, ways: int, shots: int, transductive: bool = True) -> int:
-    """Queries a class: 5, with many ways fewer: 30 in all, but 2 a class. Where each is judged alone, which
-    is a forward pass with the whole support set, still fewer: `ALONE` images in all, but 1 a class."""
-    wanted = max(2, 30 // ways)
-    if not transductive:
-        wanted = max(1, min(wanted, ALONE // (ways * shots + 1) // ways))
-    return max(1, min(MAX_QUERIES, images.drawings - shots, wanted))
+def episodes_of(images: ImageSet, state: AdaptationState) -> Episodes:
+    """The tasks of these ways and shots. Queries a class: 5, with many ways fewer: 30 in all, but 2 a class.
+    Where each is judged alone, which is a forward pass with the whole support set, still fewer: `ALONE`
+    images in all, but 1 a class."""
+    wanted = max(2, 30 // state.ways)
+    if not state.transductive:
+        wanted = max(1, min(wanted, ALONE // (state.ways * state.shots + 1) // state.ways))
+    queries = max(1, min(MAX_QUERIES, images.drawings - state.shots, wanted))
+    return Episodes(images, state.ways, state.shots, queries)
 
 
 def nth_task(episodes: Episodes, number: int) -> TaskBatch:
@@ -173,35 +206,8 @@ def nth_task(episodes: Episodes, number: int) -> TaskBatch:
     return episodes.sample(1, torch.Generator().manual_seed(FIRST_TASK + number))
 
 
-def one_task(start: Start, images: ImageSet, episodes: Episodes, draw: int, **how: Any) -> TaskPath:
-    """The task `draw` and the whole way of `start` on it; `how` is alpha, steps, transductive."""
-    classes, drawings = episodes.draw(1, torch.Generator().manual_seed(draw))
-    batch = episodes.gather(classes, drawings)
-    way = list(walk(start, batch, **how))
-    support, query = (torch.stack(part) for part in zip(*way, strict=True))
-    support_accuracy, query_accuracy = accuracies(way)
-    pictures = [
-        (255 * part[0].mean(dim=1)).round().to(torch.uint8) for part in (batch.support_x, batch.query_x)
-    ]
-    judged = query.shape[1]
-    truth = batch.query_y[0, :judged]
-    return TaskPath(
-        support=pictures[0].unflatten(0, (episodes.ways, episodes.shots)).numpy(),
-        query=pictures[1][:judged].numpy(),
-        truth=truth.numpy(),
-        names=tuple(images.names[i] for i in classes[0].tolist()),
-        support_loss=losses(support, batch.support_y[0]),
-        query_loss=losses(query, truth),
-        support_accuracy=support_accuracy,
-        query_accuracy=query_accuracy,
-        probabilities=query.softmax(dim=-1).numpy(),
-    )
-
-
 @torch.no_grad()
-def walk(
-    start: Start, batch: TaskBatch, *, alpha: float, steps: int, transductive: bool
-) -> Iterator[tuple[Tensor, Tensor]]:
+def walk(start: Start, batch: TaskBatch, state: AdaptationState) -> Iterator[tuple[Tensor, Tensor]]:
     """The way of `start` on one task (T = 1): its logits on support (S, ways) and query (Q, ways), steps + 1
     times, the first before any step. Outputs of the head beyond the task's ways take no part. Where queries
     are judged alone and that would take long, Q is less than the task has: see `ALONE`."""
@@ -212,14 +218,23 @@ def walk(
         return F.cross_entropy(logits[:, :ways], labels, **options)
 
     learner = GradientLearner(
-        start.model, alpha, adapts=start.adapts.__contains__, loss_fn=loss, transductive=transductive
+        start.model,
+        state.alpha,
+        adapts=start.adapts.__contains__,
+        loss_fn=loss,
+        transductive=state.transductive,
     )
     # One a class, and may be still too many: then the first classes only.
-    if not transductive and uses_batch_statistics(start.model) and query_x.shape[1] == ways:
+    if not state.transductive and uses_batch_statistics(start.model) and query_x.shape[1] == ways:
         query_x = query_x[:, : max(6, ALONE // (x.shape[1] + 1))]
-    for fast in learner.descend(x, batch.support_y, steps):
+    for fast in learner.descend(x, batch.support_y, state.steps):
         support = batched.forward(start.model, fast, x)
         yield support[0, :, :ways], learner.predict(fast, query_x)[0, :, :ways]
+
+
+def grey(pictures: Tensor) -> Tensor:
+    """Bytes (..., C, H, W) without their colours, (..., H, W)."""
+    return pictures.sum(dim=-3).div(pictures.shape[-3], rounding_mode="floor").to(torch.uint8)
 
 
 def losses(logits: Tensor, labels: Tensor) -> np.ndarray:
@@ -235,8 +250,3 @@ def accuracy(logits: Tensor) -> float:
     count, ways = logits.shape
     labels = torch.arange(ways).repeat_interleave(max(1, count // ways))[:count]
     return (logits.argmax(dim=-1) == labels).double().mean().item()
-
-
-def accuracies(way: Iterable[tuple[Tensor, Tensor]]) -> np.ndarray:
-    """Accuracy on support and query at each point of a way, (2, k + 1)."""
-    return np.array([[accuracy(support), accuracy(query)] for support, query in way]).T

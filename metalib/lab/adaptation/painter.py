@@ -1,0 +1,287 @@
+"""The painter of the adaptation laboratory, and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from metalib import look
+from metalib.i18n import _
+from metalib.lab.adaptation.start import Start
+from metalib.lab.adaptation.task import MAX_STEPS, AdaptationResult, AdaptationState, TaskPath
+from metalib.lab.panels import QUERY_LINE, SUPPORT_LINE, BandedCurve, Sheet, StepCurves
+from metalib.lab.picture import MOVING, Painter
+from metalib.lab.words import Entry, Panel, Words
+from metalib.learners.base import uses_batch_statistics
+
+ROWS = 6  # queries that are shown, at most
+THIS_TASK = {
+    "color": look.BLACK,
+    "linestyle": (0, (1, 1.5)),
+    "linewidth": 1.2,
+    "marker": "x",
+    "markersize": 7,
+    "markeredgewidth": 1.8,
+}
+CHANCE = {"color": look.BLACK, "linestyle": ":", "linewidth": 1.8}
+TRUE_CLASS = {
+    "color": look.BLACK,
+    "linestyle": "none",
+    "marker": "s",
+    "markersize": 12,
+    "markerfacecolor": "none",
+    "markeredgewidth": 1.8,
+}
+
+
+class AdaptationPainter(Painter):
+    """Left: one task at one step, a column for each class and a row for each query. Right: the accuracies."""
+
+    height = 400
+    left, first, last = 24, 100, 500  # in pixels: of the query images, of the columns
+    head, top, bottom = 4, 100, 396  # in pixels from the top: of the support images, of the rows
+    tall = 88  # of the support images
+
+    def __init__(self, starts: Mapping[str, Start], tasks: int) -> None:
+        super().__init__()
+        self.starts, self.tasks = starts, tasks
+
+    def build(self, figure: Figure) -> Iterable[Artist]:
+        sheet = Sheet(figure, self.width, self.height)
+        self.support, self.query = sheet.tiles(), sheet.tiles()
+        self.cells, self.others = sheet.bars(facecolors="#f0f0f0"), sheet.bars(facecolors=look.GREY)
+        self.right = sheet.bars(facecolors=look.BLUE)
+        self.wrong = sheet.bars(facecolors="white", edgecolors=look.VERMILION, hatch="////", linewidths=2)
+        self.frames = sheet.bars(facecolors="none", edgecolors=look.BLACK, linewidths=1.8)
+        self.verdicts = [sheet.text(self.last + 8, 0, fontweight="bold") for _row in range(ROWS)]
+        sheet.text(self.left, self.head + self.tall / 2, _("support"), moves=False)
+        self.axes = axes = figure.add_axes((0.668, 0.14, 0.317, 0.84))
+        axes.set(xlim=(-0.4, MAX_STEPS + 0.4), ylim=(-3, 105))
+        axes.set(xlabel=_("inner step"), ylabel=_("accuracy in %"))
+        axes.set_xticks(range(0, MAX_STEPS + 1, 2))
+        axes.set_yticks(range(0, 101, 20))
+        (self.cursor,) = axes.plot([], [], color=look.GREY, linewidth=6, alpha=0.35, solid_capstyle="butt")
+        (self.chance,), (self.own,) = axes.plot([], [], **CHANCE), axes.plot([], [], **THIS_TASK)
+        self.curves = [
+            BandedCurve(axes, 0.22, **style, zorder=MOVING + 1) for style in (SUPPORT_LINE, QUERY_LINE)
+        ]
+        moving = [artist for curve in self.curves for artist in curve.moving]
+        return [*sheet.moving, self.cursor, self.chance, self.own, *moving]
+
+    def update(self, state: AdaptationState, result: AdaptationResult) -> None:
+        self.update_support(result.task.support)
+        self.update_rows(result.task, state.step)
+        steps, mean, half = np.arange(state.steps + 1), *in_per_cent(result)
+        for curve, values, width in zip(self.curves, mean, half, strict=True):
+            curve.update(steps, values, values - width, values + width)
+        self.own.set_data(steps, 100 * result.task.accuracy)
+        self.chance.set_data([-0.4, MAX_STEPS + 0.4], [100 / state.ways] * 2)
+        self.cursor.set_data([state.step] * 2, [-3, 105])
+
+    def update_support(self, support: np.ndarray) -> None:
+        """The support images, those of a class in its column, as large as they can be."""
+        ways, shots, height, width = support.shape
+        wide = (self.last - self.first) / ways
+        sizes = {n: min(wide / n, self.tall / math.ceil(shots / n), 84) for n in range(1, shots + 1)}
+        across = max(sizes, key=lambda n: sizes[n])
+        size, down = sizes[across] - 1, math.ceil(shots / across)
+        # A sheet whose pixels are those of the images, each with a grey line around it.
+        column = round(wide / size * (width + 2))
+        margin = (column - across * (width + 2)) // 2
+        sheet = np.full((down * (height + 2), ways * column), 255, np.uint8)
+        for label in range(ways):
+            for shot, drawing in enumerate(support[label]):
+                y, x = shot // across * (height + 2), label * column + margin + shot % across * (width + 2)
+                sheet[y : y + height + 2, x : x + width + 2] = 225
+                sheet[y + 1 : y + height + 1, x + 1 : x + width + 1] = 255 - drawing
+        self.support.set_data(sheet)
+        bottom = self.head + self.tall
+        self.support.set_extent((self.first, self.last, bottom, bottom - down * size))
+
+    def update_rows(self, task: TaskPath, step: int) -> None:
+        """The query images with a bar for each class's probability, framed where it is the true class."""
+        rows = shown(task)
+        p, truth = task.probabilities[step][rows], task.truth[rows]
+        count, ways = p.shape
+        finite = np.isfinite(p).all(axis=1, keepdims=True)
+        high, wide = min(70.0, (self.bottom - self.top) / count), (self.last - self.first) / ways
+        look.show_drawings(self.query, task.query[rows][:, None], self.left, self.top, high)
+        columns, gap = np.arange(ways), min(4.0, 0.1 * wide)
+        x, y = self.first + wide * columns + gap / 2, self.top + high * (np.arange(count)[:, None] + 1.0)
+        cell = (x, y - 2, wide - gap, high - 5)
+        bar = (x + 0.12 * wide, y - 3, 0.76 * wide - gap, (high - 9) * np.nan_to_num(p))
+        is_truth = columns == truth[:, None]
+        is_chosen = (columns == p.argmax(axis=1)[:, None]) & finite
+        self.cells.put(*cell)
+        self.frames.put(*cell, is_truth)
+        self.others.put(*bar, ~is_chosen & finite)
+        self.right.put(*bar, is_chosen & is_truth)
+        self.wrong.put(*bar, is_chosen & ~is_truth)
+        for row, verdict in enumerate(self.verdicts):
+            verdict.set_text("")
+            if row < count:
+                right = bool(is_chosen[row, truth[row]])
+                value = f"{p[row, truth[row]]:.2f}" if finite[row] else "–"
+                verdict.set(text=f"{'✓' if right else '✗'} {value}", y=self.top + (row + 0.5) * high)
+                verdict.set_color(look.DARK_GREEN if right else look.VERMILION)
+
+    def words(self, state: AdaptationState, result: AdaptationResult) -> Words:
+        done = _("after step {step} of {steps}").format(step=state.step, steps=state.steps)
+        task = Panel(
+            self.left / self.width,
+            0.59,
+            _("one task, {when}: {count}").format(
+                when=done if state.step else _("before any step"), count=count(result.task, state.step)
+            ),
+            [
+                Entry(losses(result.task, state.step)),
+                Entry(_("true class; ✓ or ✗: its probability"), TRUE_CLASS),
+                *map(Entry, self.settings(state, result)),
+            ],
+        )
+        mean, half = in_per_cent(result)
+        support, query = StepCurves.legend(
+            *(plus_minus(*pair) for pair in zip(mean[:, state.step], half[:, state.step], strict=True))
+        )
+        own = _("this task {rate}").format(rate=per_cent(result.task.accuracy[state.step]))
+        chance = _("chance {rate}").format(rate=per_cent(1 / state.ways))
+        n = result.average.n
+        form = _("mean of {n} tasks, 95 % band") if n == self.tasks else _("mean of {n} of {goal} tasks")
+        mean_panel = Panel(
+            0.6,
+            1.0,
+            form.format(n=n, goal=self.tasks),
+            [support, Entry(own, THIS_TASK), query, Entry(chance, CHANCE)],
+        )
+        return Words((task, mean_panel), explosion(state, result.task))
+
+    def settings(self, state: AdaptationState, result: AdaptationResult) -> tuple[str, str]:
+        """How the start was trained and whether its head is larger than the task; what is normalised."""
+        start = self.starts[state.start]
+        origin = _("this start was not trained")
+        if start.alpha is not None:
+            origin = _("trained with α = {alpha:.2g}, steps: {steps}").format(
+                alpha=start.alpha, steps=start.steps
+            )
+        if state.ways < start.outputs:
+            unused = start.outputs - state.ways
+            origin += "; " + _("{n} of {total} outputs unused").format(n=unused, total=start.outputs)
+        if not uses_batch_statistics(start.model):
+            return origin, _("no batch statistics: each query by itself")
+        if state.transductive:
+            sentence = _("transductive: all {n} queries normalised together")
+            return origin, sentence.format(n=len(result.task.truth))
+        return origin, _("each query normalised with the support set only")
+
+    def describe(self, state: AdaptationState, result: AdaptationResult) -> str:
+        task, average = result
+        origin, statistics = self.settings(state, result)
+        text = _(
+            "Task {draw}, {ways}-way, shots: {shots}; weights: {name}; α = {alpha:.2g}. Step {step} of "
+            "{steps}: {count}; {losses}; {origin}; {statistics}. "
+        ).format(
+            draw=state.draw,
+            ways=state.ways,
+            shots=state.shots,
+            name=_(self.starts[state.start].label),
+            alpha=state.alpha,
+            step=state.step,
+            steps=state.steps,
+            count=count(task, state.step),
+            losses=losses(task, state.step),
+            origin=origin,
+            statistics=statistics,
+        )
+        told = "; ".join(verdict(task, state.step, row) for row in shown(task))
+        text += _("Probability of the true class of the queries shown: {told}. ").format(told=told)
+        if average.n:
+            by_step = "; ".join(
+                _("{step}: {support}, {query}").format(
+                    step=step, support=plus_minus(mean[0], half[0]), query=plus_minus(mean[1], half[1])
+                )
+                for step, (mean, half) in enumerate(
+                    zip(*(part.T for part in in_per_cent(result)), strict=True)
+                )
+            )
+            text += _("Mean accuracy of {n} tasks on support and query after each step: {by_step}. ").format(
+                n=average.n, by_step=by_step
+            )
+        return text + _("Chance is {chance}.").format(chance=per_cent(1 / state.ways))
+
+
+def shown(task: TaskPath) -> np.ndarray:
+    """The queries that are shown: of each class as many, in the order of the classes, `ROWS` at most."""
+    ways, total = len(task.names), len(task.truth)
+    each = max(1, total // ways)  # where there are fewer queries than classes: of the first ones
+    return np.arange(total).reshape(-1, each)[:, : max(1, ROWS // ways)].flatten()[:ROWS]
+
+
+def count(task: TaskPath, step: int) -> str:
+    """How many queries of the task are right."""
+    total, rate = len(task.truth), task.accuracy[step]
+    if not math.isfinite(rate):
+        return _("outputs are no numbers")
+    return _("{n} of {total} queries right").format(n=round(rate * total), total=total)
+
+
+def losses(task: TaskPath, step: int) -> str:
+    """The one task's losses at the step shown."""
+    support, query = (look.number(loss[step]) for loss in (task.support_loss, task.query_loss))
+    return _("loss on support {support}, on query {query}").format(support=support, query=query)
+
+
+def verdict(task: TaskPath, step: int, row: int) -> str:
+    """What is said of one query."""
+    p, truth = task.probabilities[step, row], task.truth[row]
+    name, other = task.names[truth], task.names[p.argmax()]
+    if not np.isfinite(p).all():
+        return _("{name}: no numbers").format(name=name)
+    if p.argmax() == truth:
+        return _("{name}: right, {p:.2f}").format(name=name, p=p[truth])
+    return _("{name}: wrong, {p:.2f}, taken for {other}, {q:.2f}").format(
+        name=name, p=p[truth], other=other, q=p.max()
+    )
+
+
+def explosion(state: AdaptationState, task: TaskPath) -> str:
+    """A sentence where α was too large, else nothing."""
+    exploded = task.exploded
+    if exploded is None:
+        return ""
+    text = _(
+        "α = {alpha:.2g} is too large for this start: the support loss went from {first} to {last} after "
+        "step {step}, where guessing has {guess}."
+    ).format(
+        alpha=state.alpha,
+        first=look.number(task.support_loss[0]),
+        last=look.number(task.support_loss[exploded]),
+        step=exploded,
+        guess=look.number(math.log(state.ways)),
+    )
+    bad = np.flatnonzero(~np.isfinite(task.accuracy))
+    if len(bad):
+        text += " " + _("From step {step} on the outputs are no numbers; nothing is shown there.").format(
+            step=bad[0]
+        )
+    return text
+
+
+def in_per_cent(result: AdaptationResult) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and half width of the average, (2, k + 1) each."""
+    return 100 * result.average.mean, 100 * result.average.half_width
+
+
+def per_cent(rate: float) -> str:
+    """A fraction as 93.8 % or 20 %."""
+    return f"{100 * rate:.3g} %" if math.isfinite(rate) else "–"
+
+
+def plus_minus(mean: float, half_width: float) -> str:
+    """An average in per cent with its interval where it has one: 93.8 ± 1.2 %."""
+    if not math.isfinite(mean):
+        return "–"
+    return f"{mean:.1f} ± {half_width:.1f} %" if math.isfinite(half_width) else f"{mean:.1f} %"
