@@ -167,6 +167,16 @@ def test_an_error_from_python_is_raised_too(lab):
     assert lab.surface.failed
 
 
+def test_what_set_asks_for_stands_whatever_follows():
+    lab = Laboratory(
+        State, compute, Dots(), follow=lambda before, after: replace(after, height=0.05 * after.count)
+    )
+    lab.set(count=6, height=0.5)  # as high as it is already
+    assert lab.state == State(6, 0.5)
+    lab.set(count=7)
+    assert lab.state.height == pytest.approx(0.35)
+
+
 def test_a_state_that_is_asked_for_while_another_is_computed_wins(lab):
     def changing(state):
         if state.count == 4:
@@ -387,6 +397,23 @@ def test_idle_work_is_shown_as_it_grows_and_begins_anew_for_another_state():
         while idle.is_running:
             await asyncio.sleep(0.001)
         assert lab.result == [4]
+
+    asyncio.run(watched())
+
+
+def test_idle_work_is_not_begun_for_what_is_complete():
+    found, pieces = Sum(), []
+    idle = Idle(lambda state, seconds: pieces.append(state) or found.work(state, seconds), lambda r: r == [4])
+
+    async def watched():
+        found.done[Point()] = 4
+        lab = Laboratory(Point, lambda state: [found.done.get(state, 0)], Dots(), on=[idle])
+        assert lab.result == [4] and not idle.is_running
+        lab.set(x=0.75)
+        lab.set(x=0.5)  # before the first piece
+        while idle.is_running:
+            await asyncio.sleep(0.001)
+        assert not pieces
 
     asyncio.run(watched())
 

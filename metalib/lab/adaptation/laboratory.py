@@ -84,8 +84,9 @@ class AdaptationLaboratory(Laboratory):
         begin = {"start": next(iter(starts)), **initial}
         first = starts.get(begin["start"], next(iter(starts.values())))
         known = [alpha for one in (first, *starts.values()) if (alpha := one.own_alpha)]
-        begin = {"alpha": (known or [0.1])[0], "ways": min(5, most_ways(first)), **begin}
-        begin = {"step": begin.get("steps", AdaptationState.steps), **begin}
+        begin.setdefault("alpha", (known or [AdaptationState.alpha])[0])
+        begin.setdefault("ways", min(AdaptationState.ways, most_ways(first)))
+        begin.setdefault("step", begin.get("steps", AdaptationState.steps))
         self._idle = Idle(found.work, lambda result: result.average.n == tasks)
         hint = N_("play the steps of this task, or press ← → on the picture")
         super().__init__(
