@@ -110,6 +110,15 @@ def test_a_still_picture_has_its_words_above_it():
     assert ((columns > 0.5) & (columns < 0.9)).any() and not ((columns > 0.42) & (columns < 0.49)).any()
 
 
+def test_a_remark_stands_below_a_still_picture():
+    pixels = Dots().pixels(None, RESULTS[0])
+    written = np.asarray(Image.open(io.BytesIO(with_words(pixels, Words(remark="words " * 60)))))
+    np.testing.assert_array_equal(written[: len(pixels)], pixels[..., :3])
+    band = written[len(pixels) :]
+    columns = np.flatnonzero((band != 255).any(axis=(0, 2))) / band.shape[1]
+    assert len(band) > 40 and columns.min() < 0.03 and columns.max() < 1
+
+
 @pytest.mark.parametrize("more", [{"legend": [Entry("words " * 4)] * 4}, {"note": "words " * 16}])
 def test_words_that_do_not_fit_go_on_below(more):
     pixels = Dots().pixels(None, RESULTS[0])

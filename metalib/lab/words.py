@@ -23,6 +23,7 @@ from metalib import look
 
 DASHES = {"-": (), "solid": (), "--": (3.7, 1.6), ":": (1.0, 1.65), "-.": (6.4, 1.6, 1.0, 1.6)}
 HEAD, LINE = 26, 22  # pixels of a title and of a line of a legend, in the still picture
+LARGEST = 13  # points: a larger marker is shown so in a legend
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _mark(style: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "face": _colour(line.get_markerfacecolor()),
         "edge": _colour(line.get_markeredgecolor()),
         "edgeWidth": round(line.get_markeredgewidth(), 2),
-        "size": round(min(line.get_markersize(), 13), 2),
+        "size": round(min(line.get_markersize(), LARGEST), 2),
     }
 
 
@@ -93,19 +94,26 @@ def _colour(colour: Any) -> str:
 
 
 def with_words(pixels: np.ndarray, words: Words) -> bytes:
-    """A PNG file of the picture, uint8 (height, width, 4), with its titles and legends written above it."""
+    """A PNG file of the picture, uint8 (height, width, 4), with its words written above and below it."""
     from metalib.lab.picture import encode_png  # it stands above this module
 
-    if not words.panels:
-        return encode_png(pixels)
-    scale = pixels.shape[1] / look.WIDTH
+    parts = [pixels]
+    if words.panels:
+        parts.insert(0, _band(words.panels, pixels.shape[1]))
+    if words.remark:
+        parts.append(_band([Panel(0.01, 0.99, note=words.remark)], pixels.shape[1]))
+    return encode_png(np.concatenate(parts))
+
+
+def _band(panels: Sequence[Panel], width: int) -> np.ndarray:
+    """Panels side by side, uint8 (as high as they need, width, 4)."""
+    scale = width / look.WIDTH
     figure = Figure(figsize=(look.WIDTH / look.DPI, 4), dpi=look.DPI * scale)
     FigureCanvasAgg(figure)
     with look.style():
-        below = max(_write(figure, panel) for panel in words.panels)
+        below = max(_write(figure, panel) for panel in panels)
         figure.canvas.draw()
-    band = np.asarray(figure.canvas.buffer_rgba())[: round((below + 8) * scale)]
-    return encode_png(np.concatenate([band, pixels]))
+    return np.asarray(figure.canvas.buffer_rgba())[: round((below + 8) * scale)]
 
 
 def _write(figure: Figure, panel: Panel) -> float:
@@ -141,8 +149,9 @@ def _write(figure: Figure, panel: Panel) -> float:
             long = write(entry.text, start)
         if entry.look:
             y = 1 - (down + 9) / height
-            figure.add_artist(Line2D([across / width, (across + 15) / width, (across + 30) / width], [y] * 3,
-                                     markevery=[1], **entry.look))  # fmt: skip
+            x = [(across + part) / width for part in (0, 15, 30)]
+            mark = figure.add_artist(Line2D(x, [y] * 3, markevery=[1], **entry.look))
+            mark.set_markersize(min(mark.get_markersize(), LARGEST))
         across = start + long + 18
     if panel.legend:
         down += LINE
