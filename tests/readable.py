@@ -1,13 +1,14 @@
 """What every figure of the course keeps: its texts are large enough and inside the picture."""
 
 
-def check_texts(figure, width):
+def check_texts(figure, width, least=21):
     texts = [
         text for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")) if text.get_text()
     ]
-    assert len(texts) > 20
+    assert len(texts) >= least
     for text in texts:
         assert text.get_fontsize() >= 12
         if text.get_visible():
             box = text.get_window_extent()
-            assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0, text.get_text()
+            assert box.x0 >= 0 and box.x1 <= width, text.get_text()
+            assert box.y0 >= 0 and box.y1 <= figure.bbox.height, text.get_text()

@@ -31,19 +31,23 @@ def test_the_mouse_points_at_drawings_without_a_click(page):
     page.locator(".metalib-stage").scroll_into_view_if_needed()
     box = page.locator(".metalib-stage").bounding_box()
     scale = box["width"] / 1000
-    size = 232 / 5  # PrototypePicture.layout: five rows, the drawings begin at (626, 88)
-    begin = 626 + 2 * size + 14
+    size = 200 / 5  # PrototypePainter.columns: five rows, the drawings begin at (606, 10)
+    begin = 606 + 2 * size + 14
 
     def hover(x, y):
         page.mouse.move(box["x"] + scale * x, box["y"] + scale * y, steps=8)
 
-    hover(begin + 2.5 * size, 88 + 3.5 * size)
+    hover(begin + 2.5 * size, 10 + 3.5 * size)
     wait_until(page, lambda: selected(page) == "query 3 of class 4")
-    hover(626 + 0.5 * size, 88 + 0.5 * size)
+    hover(606 + 0.5 * size, 10 + 0.5 * size)
     wait_until(page, lambda: selected(page) == "support 1 of class 1")
     page.mouse.move(box["x"] - 30, box["y"] - 5)
     page.wait_for_timeout(300)
     assert selected(page) == "support 1 of class 1", "what was pointed at stays when the pointer leaves"
+
+
+def test_controls_words_and_picture_fit_on_a_laptop(page):
+    assert page.locator(".metalib-laboratory").bounding_box()["height"] <= 678
 
 
 def test_keys_point_and_draw_a_new_episode(page):
@@ -54,7 +58,7 @@ def test_keys_point_and_draw_a_new_episode(page):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
     wait_until(page, lambda: selected(page) == "support 2 of class 2")
-    classes = re.search(r"its classes are (.*?)\. Right", words(page)).group(1)
+    classes = re.search(r"classes: (.*?)\. ", words(page)).group(1)
     page.keyboard.press("Enter")
     wait_until(page, lambda: classes not in words(page))
     page.get_by_text("no. 2").wait_for()
@@ -64,6 +68,6 @@ def test_controls_by_keyboard(page):
     page.get_by_role("slider", name="shots").press("End")
     wait_until(page, lambda: "5-way 10-shot" in words(page))
     page.get_by_label("embedding", exact=True).select_option("pixels")
-    wait_until(page, lambda: "embedding: pixels" in words(page) and "784 dimensions" in words(page))
+    wait_until(page, lambda: "pixels: " in words(page) and "784 dimensions" in words(page))
     page.get_by_label("distance", exact=True).select_option("Euclidean")
     page.get_by_text("The square root does not change which prototype is nearest").wait_for()

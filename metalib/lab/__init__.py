@@ -8,6 +8,7 @@ from metalib.lab.laboratory import Laboratory
 from metalib.lab.landscape import LandscapeLaboratory
 from metalib.lab.meta_training import TrainingLaboratory
 from metalib.lab.picture import Painter
+from metalib.lab.prototypes import PrototypeLaboratory
 from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
@@ -21,6 +22,7 @@ __all__ = [
     "LandscapeLaboratory",
     "Painter",
     "PointerEvent",
+    "PrototypeLaboratory",
     "SineLaboratory",
     "Surface",
     "TrainingLaboratory",

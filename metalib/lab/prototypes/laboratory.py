@@ -1,9 +1,4 @@
-"""The prototype laboratory: what ProtoNet does with one episode, seen in a plane of its embedding space.
-
-State: the embedding, the distance, where the characters come from, ways, shots, queries a class, the
-episode's number and the example that is pointed at. What is computed stands in `episode`, the painter in
-`picture`.
-"""
+"""The prototype laboratory: what ProtoNet does with one episode, seen in a plane of its embedding space."""
 
 from __future__ import annotations
 
@@ -11,26 +6,52 @@ import copy
 import functools
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from metalib.data import ImageSet
-from metalib.i18n import _
-from metalib.lab import controls
+from metalib.i18n import N_, _
+from metalib.lab.controls import choice, counter, hidden, whole_slider
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.prototypes.episode import (
-    MAX_QUERIES,
-    MAX_SHOTS,
-    MAX_WAYS,
-    PrototypeResult,
-    deal,
-    embed,
-    judge,
-)
-from metalib.lab.prototypes.picture import PrototypePicture, distance_names
-from metalib.lab.surface import KeyEvent, PointerEvent
-from metalib.learners import ProtoNet
+from metalib.lab.parts import ARROWS, Keys, Touch, View
+from metalib.lab.prototypes.episode import PrototypeResult, deal, embed, judge
+from metalib.lab.prototypes.painter import COLOURS, HOW, PrototypePainter
+from metalib.lab.surface import KeyEvent
+from metalib.learners import DISTANCE_LABELS, ProtoNet
+
+EMBEDDINGS = {
+    "pixels": N_("pixels"),
+    "untrained": N_("untrained network"),
+    "protonet": N_("trained, ProtoNet"),
+    "plain": N_("trained, plain classifier"),
+}
+ALL = {"all": N_("all")}
+MAX_WAYS, MAX_SHOTS, MAX_QUERIES = len(COLOURS), 10, 8
+
+
+@dataclass(frozen=True)
+class PrototypeState:
+    """One episode, how it is embedded and judged, and the example that is pointed at: `selected` is (class,
+    column), where columns 0 … Q − 1 are queries and −K … −1 the support examples in front of them."""
+
+    embedding: str = choice(N_("embedding"), EMBEDDINGS, "protonet")
+    distance: str = choice(N_("distance"), DISTANCE_LABELS, "squared_euclidean")
+    characters: str = choice(N_("characters"), ALL, "all")
+    ways: int = whole_slider(N_("ways"), 5, 2, MAX_WAYS)
+    shots: int = whole_slider(N_("shots"), 1, 1, MAX_SHOTS)
+    queries: int = whole_slider(N_("queries"), 5, 1, MAX_QUERIES)
+    draw: int = counter(N_("new episode"), N_("no. {number}"), 1)
+    selected: tuple[int, int] = hidden((0, 0))
+
+    @property
+    def pointed(self) -> tuple[int, int]:
+        """Class and number of the example that is pointed at, as a result has them: support first. It is
+        brought back inside where there are no longer so many."""
+        way, column = self.selected
+        column = min(max(column, -self.shots), self.queries - 1)
+        return min(max(way, 0), self.ways - 1), self.shots + column
 
 
 class PrototypeLaboratory(Laboratory):
@@ -44,8 +65,7 @@ class PrototypeLaboratory(Laboratory):
             copied. By default pixels, an untrained network, and the shipped ProtoNet and plain embedding.
         images: where the classes come from: an `ImageSet`, whose larger alphabets can then be chosen, or
             name -> `ImageSet`. By default the glyphs that the shipped weights have not been trained on.
-        initial: initial values: embedding, distance, characters, ways, shots, queries (a class), draw,
-            selected.
+        initial: values of `PrototypeState` to begin with.
 
     Raises:
         ValueError: fewer than two classes, or than two drawings of each.
@@ -57,103 +77,82 @@ class PrototypeLaboratory(Laboratory):
         images: ImageSet | Mapping[str, ImageSet] | None = None,
         **initial: Any,
     ) -> None:
-        encoders = {name: frozen(one) for name, one in (embeddings or shipped_embeddings()).items()}
+        encoders = {
+            name: copy.deepcopy(one.encoder if isinstance(one, ProtoNet) else one).eval()
+            for name, one in (embeddings or shipped_embeddings()).items()
+        }
         sets = image_sets(images)
+        classes = min(one.classes for one in sets.values())
         drawings = min(one.drawings for one in sets.values())
-        classes = min(MAX_WAYS, *(one.classes for one in sets.values()))
         if classes < 2 or drawings < 2:
             raise ValueError(
                 _(
                     "The laboratory needs at least two classes and two drawings of each; these images have "
                     "{classes} and {drawings}."
-                ).format(classes=min(one.classes for one in sets.values()), drawings=drawings)
+                ).format(classes=classes, drawings=drawings)
             )
-        shots, queries = min(MAX_SHOTS, drawings - 1), min(MAX_QUERIES, drawings - 1)
-        first = {
-            **{"embedding": list(encoders)[-1 if embeddings else -2], "distance": "squared_euclidean"},
-            **{"characters": next(iter(sets)), "ways": min(5, classes), "shots": 1},
-            **{"queries": min(5, queries), "draw": 1, "selected": (0, 0)},
-            **initial,
-        }
 
         # Pointing, and another distance, need no new pass through the network.
         @functools.lru_cache(maxsize=16)
-        def embedded(embedding: str, characters: str, *counts: int) -> tuple[Any, Any]:
-            dealt = deal(sets[characters], *counts)
-            return dealt, embed(encoders[embedding], dealt)
+        def embedded(embedding: str, characters: str, *counts: int) -> tuple[Any, ...]:
+            pictures, names = deal(sets[characters], *counts)
+            return pictures, names, embed(encoders[embedding], pictures)
 
-        def compute(
-            embedding: str,
-            distance: str,
-            characters: str,
-            ways: int,
-            shots: int,
-            queries: int,
-            draw: int,
-            selected: tuple[int, int],
-        ) -> PrototypeResult:
-            dealt, points = embedded(embedding, characters, ways, shots, queries, draw)
-            return judge(dealt, points, embedding, distance, selected)
+        def compute(state: PrototypeState) -> PrototypeResult:
+            counts = state.ways, state.shots, state.queries, state.draw
+            episode = embedded(state.embedding, state.characters, *counts)
+            return judge(*episode, state.shots, state.distance)
 
-        hidden = controls.Hidden()
-        hidden.value = tuple(first.pop("selected"))
-        distances = {words: name for name, words in distance_names().items()}
-        made = {
-            "embedding": controls.choice(_("embedding"), list(encoders), first.pop("embedding")),
-            "distance": controls.choice(_("distance"), distances, first.pop("distance")),
-            "characters": controls.choice(_("characters"), list(sets), first.pop("characters")),
-            "ways": controls.whole_slider(_("ways"), first.pop("ways"), 2, classes),
-            "shots": controls.whole_slider(_("shots"), first.pop("shots"), 1, shots),
-            "queries": controls.whole_slider(_("queries"), first.pop("queries"), 1, queries),
-            "draw": controls.Counter(_("new episode"), _("no. {number}"), first.pop("draw")),
-            "selected": hidden,
+        names = {name: EMBEDDINGS.get(name, name) for name in encoders}
+        begin = {
+            "embedding": list(encoders)[-1] if embeddings else "protonet",
+            "characters": next(iter(sets)),
+            "ways": min(5, classes),
+            "queries": min(5, drawings - 1),
         }
-        if first:
-            raise TypeError(_("The prototype laboratory has no {name}.").format(name=", ".join(first)))
-        label = _(
-            "An episode in its embedding. Arrow keys point at an example, Page Down at the next misjudged "
-            "query; Enter draws a new episode."
+        super().__init__(
+            PrototypeState,
+            compute,
+            PrototypePainter(names),
+            initial={**begin, **initial},
+            allowed={
+                "embedding": names,
+                "characters": {name: ALL.get(name, name) for name in sets},
+                "ways": (2, min(MAX_WAYS, classes)),
+                "shots": (1, min(MAX_SHOTS, drawings - 1)),
+                "queries": (1, min(MAX_QUERIES, drawings - 1)),
+            },
+            on=[Touch(pointed, hover=True), Keys(pressed)],
+            label=_("An episode in its embedding.") + " " + _(HOW),
         )
-        super().__init__(compute, PrototypePicture(), made, label=label)
-        self.surface.hover = True
-        self.surface.on_pointer(self._pointed)
-        self.surface.on_key(self._pressed)
-
-    def _pointed(self, event: PointerEvent) -> None:
-        if event.kind == "leave":
-            return
-        selected = self.picture.example_at(self.result, event.x, event.y)
-        if selected is not None and selected != self.result.selected:
-            self.set(selected=selected)
-
-    def _pressed(self, event: KeyEvent) -> None:
-        (way, column), result = self.result.selected, self.result
-        ways, shots, queries = *result.support.shape[:2], result.query.shape[1]
-        sides = {"ArrowLeft": (0, -1), "ArrowRight": (0, 1), "ArrowUp": (-1, 0), "ArrowDown": (1, 0)}
-        if event.key in sides:
-            down, along = sides[event.key]
-            moved = (way + down) % ways, (column + along + shots) % (shots + queries) - shots
-            self.set(selected=moved)
-        elif event.key == "Home":
-            self.set(selected=(0, 0))
-        elif event.key == "End":
-            self.set(selected=(ways - 1, queries - 1))
-        elif event.key in ("PageDown", "PageUp"):
-            wrong = [(int(c), int(q)) for c, q in zip(*(~result.right).nonzero(), strict=True)]
-            if event.key == "PageDown":
-                found = [one for one in wrong if one > (way, column)] or wrong
-                self.set(selected=found[0] if found else result.selected)
-            else:
-                found = [one for one in wrong if one < (way, column)] or wrong
-                self.set(selected=found[-1] if found else result.selected)
-        elif event.key in ("Enter", " "):
-            self.set(draw=self.state["draw"] + 1)
 
 
-def frozen(embedding: nn.Module) -> nn.Module:
-    """A copy of an encoder, or of a learner's, in evaluation mode."""
-    encoder = embedding.encoder if isinstance(embedding, ProtoNet) else embedding
-    return copy.deepcopy(encoder).eval()
+def pointed(view: View, x: float, y: float) -> PrototypeState | None:
+    """Select what the pointer is at."""
+    selected = view.painter.example_at(view.state, view.result, x, y)
+    return None if selected is None else replace(view.state, selected=selected)
+
+
+def pressed(view: View, event: KeyEvent) -> PrototypeState | None:
+    """Walk through the episode, or draw a new one."""
+    state, wrong = view.state, view.result.misjudged
+    way, number = state.pointed
+    here = way, number - state.shots
+    if event.key in ARROWS:
+        along, up = ARROWS[event.key]
+        number = (number + along) % (state.shots + state.queries)
+        here = (way - up) % state.ways, number - state.shots
+    elif event.key == "Home":
+        here = (0, 0)
+    elif event.key == "End":
+        here = (state.ways - 1, state.queries - 1)
+    elif event.key == "PageDown" and wrong:
+        here = next((one for one in wrong if one > here), wrong[0])
+    elif event.key == "PageUp" and wrong:
+        here = next((one for one in reversed(wrong) if one < here), wrong[-1])
+    elif event.key in ("Enter", " "):
+        return replace(state, draw=state.draw + 1)
+    return replace(state, selected=here)
 
 
 def shipped_embeddings() -> dict[str, nn.Module]:
@@ -161,10 +160,10 @@ def shipped_embeddings() -> dict[str, nn.Module]:
     from metalib import weights  # only where it is needed: other laboratories bring their own
 
     return {
-        _("pixels"): nn.Flatten(),
-        _("untrained network"): weights.recipe("glyphs-protonet").build(),
-        _("trained, ProtoNet"): weights.load("glyphs-protonet"),
-        _("trained, plain classifier"): weights.load("glyphs-embedding"),
+        "pixels": nn.Flatten(),
+        "untrained": weights.recipe("glyphs-protonet").build(),
+        "protonet": weights.load("glyphs-protonet"),
+        "plain": weights.load("glyphs-embedding"),
     }
 
 
@@ -177,8 +176,6 @@ def image_sets(images: ImageSet | Mapping[str, ImageSet] | None) -> dict[str, Im
     if isinstance(images, Mapping):
         return dict(images)
     counts = Counter(images.alphabets)
-    chosen = {_("all"): images}
-    for alphabet in sorted(name for name in counts if counts[name] >= MAX_WAYS):
-        if len(counts) > 1:
-            chosen[alphabet] = images.subset([a == alphabet for a in images.alphabets])
-    return chosen
+    large = sorted(name for name in counts if counts[name] >= MAX_WAYS) if len(counts) > 1 else ()
+    alphabets = {name: images.subset([one == name for one in images.alphabets]) for name in large}
+    return {"all": images, **alphabets}
