@@ -19,8 +19,8 @@ from metalib.lab.alphabet import storage
 from metalib.lab.alphabet.answers import PIXELS, Method, answer, nearest_neighbour
 from metalib.lab.alphabet.examples import Alphabet, Drawing, picked
 from metalib.lab.alphabet.laboratory import default_learners
+from metalib.lab.alphabet.moves import QUERY
 from metalib.lab.alphabet.painter import AlphabetPainter, percent
-from metalib.lab.alphabet.state import QUERY
 from metalib.lab.parts import Buttons
 from metalib.models import conv4
 

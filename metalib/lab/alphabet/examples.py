@@ -79,6 +79,11 @@ class Alphabet:
         """The number of a class's first example, or of where it would be."""
         return sum(one < label for one, _drawing in self.examples)
 
+    def place(self, index: int) -> tuple[int, int]:
+        """An example's class, and how many of that class lie before it."""
+        label = self.examples[index][0]
+        return label, index - self.first(label)
+
     def add(self, label: int, drawing: Drawing) -> Alphabet:
         """One example more, behind those of its class. Raises ValueError: no such class, or a full one."""
         if isinstance(label, bool) or not isinstance(label, int) or not 1 <= label <= MAX_CLASSES:

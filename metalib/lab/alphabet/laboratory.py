@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,23 @@ from metalib.i18n import N_, _
 from metalib.lab.alphabet import moves, storage
 from metalib.lab.alphabet.answers import Method
 from metalib.lab.alphabet.examples import MAX_CLASSES, Alphabet, episode
+from metalib.lab.alphabet.moves import QUERY, AlphabetResult, AlphabetState, judge
 from metalib.lab.alphabet.painter import AlphabetPainter
-from metalib.lab.alphabet.state import QUERY, AlphabetResult, AlphabetState, judge
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import Buttons, Keys, Pad, Touch, View
 from metalib.lab.surface import KeyEvent, Surface
 from metalib.learners import Learner
+
+
+def doing(move: Callable[..., AlphabetState]) -> Callable[..., AlphabetResult]:
+    """A method of the laboratory that goes where a move leads; it takes and raises what the move does."""
+
+    @wraps(move)
+    def method(laboratory: Laboratory, *details: Any) -> AlphabetResult:
+        with laboratory.lock:
+            return laboratory.go(move(laboratory.state, *details))
+
+    return method
 
 
 class AlphabetLaboratory(Laboratory):
@@ -65,7 +76,12 @@ class AlphabetLaboratory(Laboratory):
         self.images = checked_images(images)
         self._characters = characters_of(self.images)
         classes = {n: _("class {n}").format(n=n) for n in range(1, MAX_CLASSES + 1)}
-        pad = Pad("strokes", by_key(moves.press_pad), N_("The pad: draw here; Enter adds."), size=216)
+        pad = Pad("strokes", by_key(moves.press_pad), N_("The pad: draw here; Enter adds."), size=208)
+        writing = buttons(
+            add=(what_add_does, moves.add),
+            undo=(N_("undo"), moves.undo),
+            clear=(N_("clear drawing"), moves.clear),
+        )
         self.files = FileRow(
             {
                 "save": (N_("save"), lambda view: self.save() and None),
@@ -91,11 +107,7 @@ class AlphabetLaboratory(Laboratory):
             follow=self._follow,
             on=[
                 pad,
-                buttons(
-                    add=(what_add_does, moves.add),
-                    undo=(N_("undo"), moves.undo),
-                    clear=(N_("clear drawing"), moves.clear),
-                ),
+                writing,
                 buttons(
                     pick=(N_("use its next drawing"), lambda state: moves.pick(state, self.images)),
                     remove=(N_("remove example"), moves.remove),
@@ -109,6 +121,7 @@ class AlphabetLaboratory(Laboratory):
             arrange=beside_the_pad,
         )
         self.pad = pad.surface
+        writing.buttons["add"].button_style = "primary"
 
     # What the buttons do, from Python; all of these raise what they cannot do.
     @property
@@ -121,29 +134,12 @@ class AlphabetLaboratory(Laboratory):
         self.pad.strokes = [[list(point) for point in stroke] for stroke in strokes]
         return self.result
 
-    def add(self) -> AlphabetResult:
-        """See `moves.add`."""
-        return self._go(moves.add)
-
-    def undo(self) -> AlphabetResult:
-        """See `moves.undo`."""
-        return self._go(moves.undo)
-
-    def clear(self) -> AlphabetResult:
-        """See `moves.clear`."""
-        return self._go(moves.clear)
-
-    def remove(self) -> AlphabetResult:
-        """See `moves.remove`."""
-        return self._go(moves.remove)
-
-    def start_again(self) -> AlphabetResult:
-        """See `moves.start_again`."""
-        return self._go(moves.start_again)
+    add, undo, clear = doing(moves.add), doing(moves.undo), doing(moves.clear)
+    remove, start_again = doing(moves.remove), doing(moves.start_again)
 
     def pick(self, character: int | None = None) -> AlphabetResult:
-        """See `moves.pick`; the character is by default the one chosen."""
-        return self._go(moves.pick, self.images, character)
+        """As `moves.pick`, by default a drawing of the character that is chosen."""
+        return doing(moves.pick)(self, self.images, character)
 
     def save(self, path: str | Path | None = None) -> Path:
         """Save the board; raises as `storage.write`. The path is by default what the file box says."""
@@ -153,17 +149,13 @@ class AlphabetLaboratory(Laboratory):
 
     def load(self, path: str | Path | None = None) -> AlphabetResult:
         """Load a saved board in place of this one; raises as `storage.read`."""
-        return self._go(moves.loaded, storage.read(self.files.path if path is None else path))
+        return doing(moves.loaded)(self, storage.read(self.files.path if path is None else path))
 
     def _follow(self, before: AlphabetState, after: AlphabetState) -> AlphabetState:
         known = self._characters(after.script)
         if after.character not in known:  # of another script
             after = replace(after, character=next(iter(known), None))
         return moves.settled(before, after)
-
-    def _go(self, move: Callable[..., AlphabetState], *details: Any) -> AlphabetResult:
-        with self.lock:
-            return self.go(move(self.state, *details))
 
 
 class FileRow(Buttons):

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from metalib import look
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _, ngettext
 from metalib.lab.alphabet.answers import PIXELS, MethodAnswer
-from metalib.lab.alphabet.examples import MAX_CLASSES, MAX_EXAMPLES
-from metalib.lab.alphabet.moves import moved
-from metalib.lab.alphabet.state import QUERY, AlphabetResult, AlphabetState
+from metalib.lab.alphabet.examples import MAX_CLASSES, MAX_EXAMPLES, Alphabet, Drawing
+from metalib.lab.alphabet.moves import QUERY, AlphabetResult, AlphabetState, moved
 from metalib.lab.panels import Sheet
 from metalib.lab.picture import Painter
 from metalib.lab.words import Panel, Words
 
 COLOURS = (look.BLUE, look.VERMILION, look.PURPLE, look.ORANGE)
-TOP, HIGH = 82, 296  # of the rows, in pixels
+TOP, HIGH = 80, 286  # of the rows, in pixels
 TILES, BARS = 62, 354  # where the examples and the methods' columns begin
-QUERY_TILE = 6, 68  # top and size, of the winners' tiles as well
+QUERY_TILE = 4, 68  # top and size, of the winners' tiles as well
+NO_ANSWERS = repeat(None)
 GAP, SHARE = 14, 82  # pixels between two columns, and for the percentage behind the longest bar
 
 
@@ -34,7 +36,7 @@ class AlphabetPainter(Painter):
         methods: label -> whether it takes inner steps; the nearest neighbour comes behind them.
     """
 
-    height = 384
+    height = 370
 
     def __init__(self, methods: Mapping[str, bool]) -> None:
         super().__init__()
@@ -46,7 +48,7 @@ class AlphabetPainter(Painter):
         self.lefts = [BARS + number * self.column for number in range(len(self.methods))]
         for left in self.lefts:
             line = sheet.line(moves=False, color=look.LIGHT_GREY, linewidth=1.5)
-            line.set_data([left - GAP, left - GAP], [6, TOP + HIGH])
+            line.set_data([left - GAP, left - GAP], [4, TOP + HIGH])
         self.examples, self.query, self.ghost = sheet.tiles(), sheet.tiles(), sheet.tiles()
         self.winners = [sheet.tiles() for _method in self.methods]
         colours = [COLOURS[number % len(COLOURS)] for number in range(len(self.methods) - 1)] + [look.GREY]
@@ -96,32 +98,28 @@ class AlphabetPainter(Painter):
                 number.set_y(self.middle(state, label))
 
         # The next example of the class that is written for: a ghost of what is on the pad.
-        count = len(state.alphabet.of_class(state.target))
-        self.pen.set_visible(state.target != QUERY)
-        self.slot.set_visible(state.target != QUERY and count < MAX_EXAMPLES)
-        self.ghost.set_visible(self.slot.get_visible() and result.pending is not None)
-        if state.target != QUERY:
+        count, written = len(state.alphabet.of_class(state.target)), state.target != QUERY
+        self.pen.set_visible(written)
+        self.slot.set_visible(written and count < MAX_EXAMPLES)
+        self.ghost.set_visible(False)
+        if written:
             self.pen.set_y(self.middle(state, state.target))
             x, y, size = self.tile(state, state.target, count)
             self.slot.set_bounds(x, y, size, size)
-            if self.ghost.get_visible():
-                look.show_drawings(self.ghost, result.pending.picture[None, None], x, y, size)
+            put(self.ghost, result.pending if count < MAX_EXAMPLES else None, x, y, size)
         self.around.set_visible(state.cursor is not None)
         if state.cursor is not None:
-            label = state.alphabet.examples[state.cursor][0]
-            x, y, size = self.tile(state, label, state.cursor - state.alphabet.first(label))
+            x, y, size = self.tile(state, *state.alphabet.place(state.cursor))
             self.around.set_bounds(x, y, size, size)
 
         query, (top, size) = state.alphabet.query, QUERY_TILE
-        self.query.set_visible(query is not None)
-        if query is not None:
-            look.show_drawings(self.query, query.picture[None, None], TILES, top, size)
+        put(self.query, query, TILES, top, size)
         self.asked.set_bounds(TILES, top, size, size)
         self.asked.set_linestyle("-" if query else (0, (4, 2)))
         self.asked.set_linewidth(3.0 if state.target == QUERY else 1.4)
         self.asked.set_edgecolor(look.BLUE if state.target == QUERY else look.GREY)
-        for number, _method in enumerate(self.methods):
-            self._column(number, state, result.answers[number] if result.answers else None)
+        for number, answer in zip(range(len(self.methods)), result.answers or NO_ANSWERS, strict=False):
+            self._column(number, state, answer)
 
     def _examples(self, state: AlphabetState) -> None:
         """All examples as one image: a grey line around each, nothing where there is none."""
@@ -148,22 +146,18 @@ class AlphabetPainter(Painter):
             if text.get_visible():
                 text.set(x=left + lengths[way] + 6, y=middles[way], text=percent(probabilities[way]))
                 text.set_fontweight("bold" if way == best else "normal")
-        self.winners[number].set_visible(best is not None)
+        winner = None
         if best is not None:
             first = alphabet.first(alphabet.classes[best])
             winner = alphabet.examples[first if answer.nearest is None else answer.nearest][1]
-            look.show_drawings(self.winners[number], winner.picture[None, None], left, *QUERY_TILE)
+        put(self.winners[number], winner, left, *QUERY_TILE)
 
     def words(self, state: AlphabetState, result: AlphabetResult) -> Words:
-        asked = _("as learners see it: 28 × 28 pixels") if state.alphabet.query else _("none yet")
+        asked = _("seen in 28 × 28 pixels") if state.alphabet.query else _("none yet")
         panels = [Panel(TILES / self.width, (BARS - GAP) / self.width, _("query"), note=asked)]
-        for number, name in enumerate(self.methods):
-            left = BARS + number * self.column
-            answer = result.answers[number] if result.answers else None
-            right, verdict = left + self.column - GAP, verdict_of(state, answer)
-            panels.append(
-                Panel(left / self.width, right / self.width, self._title(name, state), note=verdict)
-            )
+        for left, name, answer in zip(self.lefts, self.methods, result.answers or NO_ANSWERS, strict=False):
+            ends = left / self.width, (left + self.column - GAP) / self.width
+            panels.append(Panel(*ends, self._title(name, state), note=verdict(state, answer)))
         return Words(panels, " ".join(self._remarks(state, result)))
 
     def _title(self, method: str, state: AlphabetState) -> str:
@@ -178,6 +172,8 @@ class AlphabetPainter(Painter):
         """Sentences below the picture."""
         if state.target == QUERY:
             yield _("The query: it is answered as you draw.")
+            if state.alphabet.is_picked:
+                yield _("These come from the data set; “start again” makes room for your own.")
         else:
             yield _("For class {n}: draw, then press Enter; or use a drawing of the data set.").format(
                 n=state.target
@@ -186,8 +182,6 @@ class AlphabetPainter(Painter):
             yield result.problem
             return
         yield from (refusal(answer) for answer in result.answers if answer.refusal)
-        if state.alphabet.is_picked:
-            yield _("These come from the data set; “start again” makes room for your own.")
         if result.answers:
             if alone := ", ".join(name for name, takes_steps in self.methods.items() if takes_steps):
                 yield _(
@@ -196,47 +190,56 @@ class AlphabetPainter(Painter):
             yield _("Pixels: softmax of −d².")
 
     def describe(self, state: AlphabetState, result: AlphabetResult) -> str:
-        alphabet = state.alphabet
-        words = [_("The board is empty.")]
-        if alphabet.examples:
-            said = ", ".join(
-                _("class {label}: {drawings}").format(
-                    label=label,
-                    drawings="; ".join(drawing.source or _("drawn") for drawing in alphabet.of_class(label)),
-                )
-                for label in alphabet.classes
-            )
-            words = [_("Examples: {said}.").format(said=said)]
+        alphabet, query = state.alphabet, state.alphabet.query
+        words = [self._examples_in_words(alphabet)]
         if state.cursor is not None:
-            label = alphabet.examples[state.cursor][0]
-            nth = state.cursor - alphabet.first(label) + 1
-            words.append(_("You point at example {n} of class {label}.").format(n=nth, label=label))
-        drawn_for = _("the query") if state.target == QUERY else _("class {n}").format(n=state.target)
-        words.append(_("You draw for {target}.").format(target=drawn_for))
-        if alphabet.query is None:
-            return " ".join([*words, _("There is no query.")])
-        words.append(_("Query: {source}.").format(source=alphabet.query.source or _("drawn")))
+            label, column = alphabet.place(state.cursor)
+            words.append(_("You point at example {n} of class {label}.").format(n=column + 1, label=label))
+        target = _("class {n}").format(n=state.target) if state.target else _("the query")
+        words.append(_("You draw for {target}.").format(target=target))
+        source = query and (query.source or _("drawn"))
+        words.append(_("Query: {source}.").format(source=source) if query else _("There is no query."))
         words += [result.problem] if result.problem else []
-        for answer in result.answers:
-            name = _("The nearest neighbour in pixels") if answer.method == PIXELS else answer.method
-            if self.methods[answer.method]:
-                name = _("{name}, steps: {steps},").format(name=name, steps=state.steps)
-            if answer.chosen is None:
-                words.append(refusal(answer, name))
-                continue
-            shares = ", ".join(
-                _("{label}: {share}").format(label=label, share=percent(share))
-                for label, share in zip(alphabet.classes, answer.probabilities, strict=True)
-            )
-            words.append(
-                _("{name} says class {label} ({shares}).").format(
-                    name=name, label=alphabet.classes[answer.chosen], shares=shares
-                )
-            )
-        return " ".join(words)
+        return " ".join([*words, *(self._answer_in_words(state, answer) for answer in result.answers)])
+
+    @staticmethod
+    def _examples_in_words(alphabet: Alphabet) -> str:
+        if not alphabet.examples:
+            return _("The board is empty.")
+        drawn = {
+            label: "; ".join(drawing.source or _("drawn") for drawing in alphabet.of_class(label))
+            for label in alphabet.classes
+        }
+        said = ", ".join(
+            _("class {label}: {drawings}").format(label=label, drawings=drawings)
+            for label, drawings in drawn.items()
+        )
+        return _("Examples: {said}.").format(said=said)
+
+    def _answer_in_words(self, state: AlphabetState, answer: MethodAnswer) -> str:
+        name = _("The nearest neighbour in pixels") if answer.method == PIXELS else answer.method
+        if self.methods[answer.method]:
+            name = _("{name}, steps: {steps},").format(name=name, steps=state.steps)
+        if answer.chosen is None:
+            return refusal(answer, name)
+        classes = state.alphabet.classes
+        shares = ", ".join(
+            _("{label}: {share}").format(label=label, share=percent(share))
+            for label, share in zip(classes, answer.probabilities, strict=True)
+        )
+        return _("{name} says class {label} ({shares}).").format(
+            name=name, label=classes[answer.chosen], shares=shares
+        )
 
 
-def verdict_of(state: AlphabetState, answer: MethodAnswer | None) -> str:
+def put(image: AxesImage, drawing: Drawing | None, x: float, y: float, size: float) -> None:
+    """Show a drawing as a tile, or nothing. In pixels."""
+    image.set_visible(drawing is not None)
+    if drawing is not None:
+        look.show_drawings(image, drawing.picture[None, None], x, y, size)
+
+
+def verdict(state: AlphabetState, answer: MethodAnswer | None) -> str:
     """What stands below the heading of a method."""
     if answer is None:
         return "–"
