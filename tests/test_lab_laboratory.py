@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import math
+import threading
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -175,6 +177,22 @@ def test_what_set_asks_for_stands_whatever_follows():
     assert lab.state == State(6, 0.5)
     lab.set(count=7)
     assert lab.state.height == pytest.approx(0.35)
+
+
+def test_a_control_that_is_moved_while_a_picture_is_shown_again_keeps_its_move():
+    """JupyterLab hands a widget's messages to another thread than that of the idle work."""
+    play = Play("count", "play")
+    lab = Laboratory(State, compute, Dots(), on=[play])
+    for widget, value in ((lab.controls["count"], 7), (play.play, 8)):
+        with lab.lock:
+            mover = threading.Thread(target=from_browser, args=[widget], kwargs={"value": value})
+            mover.start()
+            while widget.value != value:
+                time.sleep(0.001)
+            lab.refresh()
+            assert widget.value == value
+        mover.join()
+        assert lab.state.count == lab.controls["count"].value == play.play.value == value
 
 
 def test_a_state_that_is_asked_for_while_another_is_computed_wins(lab):

@@ -41,9 +41,9 @@ class Control:
         """The ipywidget, or None."""
         return None
 
-    def read(self, widget: Any) -> Any:
-        """What the learner chose."""
-        return widget.value
+    def read(self, value: Any) -> Any:
+        """What the learner chose, of the widget's value."""
+        return value
 
     def put(self, widget: Any, value: Any) -> None:
         """Show a value."""
@@ -100,8 +100,8 @@ class Range(Control):
             value, base=10, min=low, max=high, step=0.025, readout_format=self.form, **self._style()
         )
 
-    def read(self, widget: Any) -> Any:
-        return self._number(self.label, widget.value)
+    def read(self, value: Any) -> Any:
+        return self._number(self.label, value)
 
 
 @dataclass(frozen=True)

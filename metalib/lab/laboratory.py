@@ -131,9 +131,8 @@ class Laboratory:
                 wanted = self._follow(self.state, asked)
                 # What was asked for stands, whatever follows.
                 return self.go(replace(wanted, **{name: getattr(asked, name) for name in values}))
-            except Exception:
+            finally:
                 self._put(self.state)
-                raise
 
     def go(self, state: Any) -> Any:
         """Compute and show a whole state; returns the result. Should that ask for another state, the newest
@@ -149,9 +148,9 @@ class Laboratory:
                     self._show(state)
             finally:
                 self._busy, self._waiting = False, None
-        for part in self.parts:
-            part.shown(self)
-        return self.result
+            for part in self.parts:
+                part.shown(self)
+            return self.result
 
     def refresh(self) -> Any:
         """Compute and show the present state again; returns the result."""
@@ -163,12 +162,14 @@ class Laboratory:
         result = self.compute(state)
         pixels = self.painter.png(state, result)
         described, words = self.painter.describe(state, result), self.painter.words(state, result)
-        self.state, self.result = state, result
+        before, self.state, self.result = self.state, state, result
         with self.surface.hold_sync():
             self.surface.show(pixels, described, as_json(words))
             self.surface.say(words.remark)
         self._renew(controls)
-        self._put(state)
+        # What is shown again moves no control: one may just have been moved, its change waiting for the lock.
+        if state != before:
+            self._put(state)
 
     def _asked(self, state: Any, values: Mapping[str, Any]) -> Any:
         """The state with these values, refused before `follow` could make them fit."""
@@ -203,7 +204,7 @@ class Laboratory:
         held, self._held = self._held, True
         try:
             for name, widget in self.controls.items():
-                if self._controls[name].read(widget) != getattr(state, name):
+                if self._controls[name].read(widget.value) != getattr(state, name):
                     self._controls[name].put(widget, getattr(state, name))
         finally:
             self._held = held
@@ -212,11 +213,11 @@ class Laboratory:
         widget.observe(lambda change: self._changed(name, change), "value")
 
     def _changed(self, name: str, change: Any) -> None:
-        if self._held:
-            return
         with self.answering(change):
-            asked = replace(self.state, **{name: self._controls[name].read(change.owner)})
-            self.go(self._follow(self.state, asked))
+            if not self._held:
+                asked = replace(self.state, **{name: self._controls[name].read(change.new)})
+                self.go(self._follow(self.state, asked))
+                self._put(self.state)  # where what followed has put it elsewhere
 
     def answering(self, change: Any = None) -> Answering:
         """A context for what a learner asks in the browser: an error is said below the picture."""

@@ -117,7 +117,7 @@ class Play(Part):
         self, name: str, label: str, interval: int = 200, last: Callable[[Any], int] | None = None
     ) -> None:
         self.name, self.label, self.interval, self.last = name, label, interval, last
-        self._held = False
+        self._held, self._state = False, None
 
     def attach(self, laboratory: Laboratory) -> widgets.HBox:
         slider = laboratory.controls[self.name]
@@ -128,12 +128,14 @@ class Play(Part):
         return widgets.HBox([self.play, widgets.Label(_(self.label))], layout=layout)
 
     def _played(self, laboratory: Laboratory, change: Any) -> None:
-        if not self._held and change.new <= self.last(laboratory.state):
-            with laboratory.answering(change):
+        with laboratory.answering(change):
+            if not self._held and change.new <= self.last(laboratory.state):
                 laboratory.set(**{self.name: change.new})
 
     def shown(self, laboratory: Laboratory) -> None:
-        self._held = True
+        if laboratory.state == self._state:  # shown again: the button may just have moved on
+            return
+        self._held, self._state = True, laboratory.state
         try:
             with self.play.hold_sync():
                 self.play.max = self.last(laboratory.state)
