@@ -255,8 +255,10 @@ class EpisodePainter(Painter):
             look.show_drawings(tile, dealt.query[None, number, None], middle - side / 2, above, side)
             truth, given = dealt.truth[number], (result.yours[number], dealt.machine[number])
             said = " ".join(f"{answer + 1}{'✓' if answer == truth else '✗'}" for answer in given)
-            marks.set(text=said, position=(middle, above + side + 2))
-            label.set(text=truth + 1, position=(middle - side / 2 - 4, above))
+            marks.set_text(said)
+            marks.set_position((middle, above + side + 2))
+            label.set_text(truth + 1)
+            label.set_position((middle - side / 2 - 4, above))
 
     def words(self, state: EpisodeState, result: EpisodeResult) -> Words:
         support = _("{ways}-way {shots}-shot, {script}: support").format(

@@ -11,7 +11,7 @@ import numpy as np
 
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, hidden, log_slider, whole_slider
-from metalib.lab.distances.geometry import borders, distances, log_softmax, plane, slopes
+from metalib.lab.distances.geometry import borders, distances, plane, slopes
 from metalib.learners import DISTANCE_LABELS
 
 MIN_CLASSES, MAX_CLASSES = 2, 5
@@ -58,14 +58,13 @@ class DistanceState:
 class DistanceResult(NamedTuple):
     """What the distances say, for C classes.
 
-    `distances`, `logits` and `p` (C,) are the query's. With a true class, `loss` is −log p of it, and
+    `distances` and `p` (C,) are the query's. With a true class, `loss` is −log p of it, and
     `gradient` (2,) the loss's gradient with respect to the query; else nan and zero. `winner` and
     `confidence` answer for all cells of the window, `borders` (n, 2, 2) are the exact lines between its
     regions.
     """
 
     distances: np.ndarray
-    logits: np.ndarray
     p: np.ndarray
     loss: float
     gradient: np.ndarray
@@ -78,8 +77,8 @@ def classify(state: DistanceState) -> DistanceResult:
     """p(y = c | x) = softmax over c of −d(x, p_c) / temperature."""
     query, prototypes = state.points[0], state.points[1:]
     found = distances(*query, prototypes, state.distance)
-    logits = -found / state.temperature
-    log_p, true = log_softmax(logits), state.shown(state.truth)
+    logits, true = -found / state.temperature, state.shown(state.truth)
+    log_p = logits - np.logaddexp.reduce(logits)
     loss, gradient = math.nan, np.zeros(2)
     if true:  # ∇(−log p_y) = (∇d_y − Σ p_c ∇d_c) / temperature
         slope = slopes(query, prototypes, state.distance)
@@ -88,7 +87,6 @@ def classify(state: DistanceState) -> DistanceResult:
             (slope[true - 1] - np.exp(log_p) @ slope) / state.temperature,
         )
     key = tuple(map(tuple, prototypes.tolist()))
-    regions = plane(key, state.distance, state.temperature)
-    return DistanceResult(
-        found, logits, np.exp(log_p), loss, gradient, *regions, borders(key, state.distance)
-    )
+    winner, confidence = plane(key, state.distance, state.temperature)
+    lines = borders(key, state.distance)
+    return DistanceResult(found, np.exp(log_p), loss, gradient, winner, confidence, lines)

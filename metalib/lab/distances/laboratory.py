@@ -218,10 +218,10 @@ class DistancePainter(Painter):
 
     def words(self, state: DistanceState, result: DistanceResult) -> Words:
         right = (self.class_at - 24) / self.width
-        loss = _("choose a true class to see its loss and the gradient")
-        if true := state.shown(state.truth):
-            loss = _("true class {c}: loss −ln p = {loss}; |gradient| {length:.3g}").format(
-                c=true, loss=look.signed(result.loss), length=float(np.linalg.norm(result.gradient))
+        loss = _("choose a true class to see its loss")
+        if state.shown(state.truth):
+            loss = _("loss −ln p = {loss}, |gradient| = {length:.3g}").format(
+                loss=look.signed(result.loss), length=float(np.linalg.norm(result.gradient))
             )
         plane = _("colour: the most probable class, paler for every 10 % less")
         return Words(
