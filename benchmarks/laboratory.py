@@ -4,7 +4,8 @@
 
 For each control it makes `moves` moves over the control's range and prints the median and the 95th percentile
 in milliseconds, whole and by part: adapt (state to result), paint (result to pixels), encode (pixels to PNG).
-The aim on a quiet machine is a 95th percentile of 33 ms. The last lines compare with a full painting and with Pillow's encoder, and say how large the pictures are.
+The aim on a quiet machine is a 95th percentile of 33 ms. The last lines compare with a full painting and with
+Pillow's encoder, and say how large the pictures are.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from benchmarks.timing import print_table
 from metalib.lab import LandscapeLaboratory
-from metalib.lab.landscape.landscapes import LANDSCAPES
+from metalib.tasks.landscapes import LANDSCAPES
 
 DRAGS = 200
 

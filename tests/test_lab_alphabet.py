@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from metalib import MAML, ProtoNet, weights
-from metalib.data import ImageSet, drawings
+from metalib.data import ImageSet, alphabet_file, drawings
+from metalib.data.alphabet import Alphabet, Drawing
 from metalib.lab import AlphabetLaboratory
-from metalib.lab.alphabet import storage
 from metalib.lab.alphabet.answers import PIXELS, Method, answer, nearest_neighbour
-from metalib.lab.alphabet.examples import Alphabet, Drawing, picked
 from metalib.lab.alphabet.laboratory import default_learners
 from metalib.lab.alphabet.moves import QUERY
 from metalib.lab.alphabet.painter import AlphabetPainter, percent
+from metalib.lab.alphabet.picking import picked
 from metalib.lab.parts import Buttons
 from metalib.models import conv4
 
@@ -430,7 +430,7 @@ def test_rubbish_is_refused_in_one_sentence(tmp_path, content, said):
     path = tmp_path / "rubbish.json"
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     with pytest.raises(ValueError, match=r"rubbish.json is not a saved alphabet: .*" + said) as error:
-        storage.read(path)
+        alphabet_file.read(path)
     assert len(str(error.value)) < len(str(path)) + 160 and "\n" not in str(error.value)
 
 
@@ -443,22 +443,22 @@ def test_rubbish_leaves_the_board_as_it_was(lab, tmp_path):
 
 
 def test_good_files_and_a_huge_one(tmp_path):
-    board = storage.parse(json.dumps(file(query=PICTURE)).encode())
+    board = alphabet_file.parse(json.dumps(file(query=PICTURE)).encode())
     assert board.query.pixels == bytes(784) and board.classes == (1,)
     with open(tmp_path / "huge.json", "wb") as huge:
-        huge.truncate(storage.LARGEST + 1)
+        huge.truncate(alphabet_file.LARGEST + 1)
     with pytest.raises(ValueError, match="has 2000001 bytes; a saved alphabet has 2000000 at most"):
-        storage.read(tmp_path / "huge.json")
+        alphabet_file.read(tmp_path / "huge.json")
     with pytest.raises(FileNotFoundError, match="There is no file"):
-        storage.read(tmp_path)
+        alphabet_file.read(tmp_path)
 
 
 def test_a_full_board_of_long_strokes_is_a_small_file(tmp_path):
     drawn = Drawing.of([np.random.default_rng(0).random((300, 2)).tolist()])
     board = Alphabet(tuple((label, drawn) for label in range(1, 11) for _n in range(5)))
-    assert storage.write(board, tmp_path / "full.json").stat().st_size < storage.LARGEST / 4
+    assert alphabet_file.write(board, tmp_path / "full.json").stat().st_size < alphabet_file.LARGEST / 4
     few = Alphabet(board.examples[:4], drawn)
-    assert storage.read(storage.write(few, tmp_path / "few.json")) == few
+    assert alphabet_file.read(alphabet_file.write(few, tmp_path / "few.json")) == few
 
 
 # --- the picture

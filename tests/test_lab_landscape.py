@@ -10,8 +10,8 @@ import torch
 from metalib import look
 from metalib.lab import LandscapeLaboratory
 from metalib.lab.landscape.laboratory import LandscapePainter, LandscapeState, explore
-from metalib.lab.landscape.landscapes import LANDSCAPES, Waves
 from metalib.lab.landscape.objectives import descent, directions, inner_path, objective, optima
+from metalib.tasks.landscapes import LANDSCAPES, Waves
 
 VALUES = {"theta": (0.7, 1.3), "alpha": 0.08, "steps": 3}
 POINTS = np.random.default_rng(0).uniform(-1, 4, (7, 2))

@@ -14,14 +14,15 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from metalib.data import ImageSet, from_folder, glyphs, omniglot
+from metalib.data import ImageSet, alphabet_file, from_folder, glyphs, omniglot
+from metalib.data.alphabet import MAX_CLASSES, Alphabet
 from metalib.data.omniglot import SIZE
 from metalib.i18n import N_, _
-from metalib.lab.alphabet import moves, storage
+from metalib.lab.alphabet import moves
 from metalib.lab.alphabet.answers import Method
-from metalib.lab.alphabet.examples import MAX_CLASSES, Alphabet, episode
 from metalib.lab.alphabet.moves import QUERY, AlphabetResult, AlphabetState, judge
 from metalib.lab.alphabet.painter import AlphabetPainter
+from metalib.lab.alphabet.picking import episode
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import Buttons, Keys, Pad, Touch, View
 from metalib.lab.surface import KeyEvent, Surface
@@ -85,7 +86,10 @@ class AlphabetLaboratory(Laboratory):
         self.files = FileRow(
             {
                 "save": (N_("save"), lambda view: self.save() and None),
-                "load": (N_("load"), lambda view: moves.loaded(view.state, storage.read(self.files.path))),
+                "load": (
+                    N_("load"),
+                    lambda view: moves.loaded(view.state, alphabet_file.read(self.files.path)),
+                ),
             }
         )
         super().__init__(
@@ -142,14 +146,14 @@ class AlphabetLaboratory(Laboratory):
         return doing(moves.pick)(self, self.images, character)
 
     def save(self, path: str | Path | None = None) -> Path:
-        """Save the board; raises as `storage.write`. The path is by default what the file box says."""
-        written = storage.write(self.alphabet, self.files.path if path is None else path)
+        """Save the board; raises as `alphabet_file.write`. The path is by default what the file box says."""
+        written = alphabet_file.write(self.alphabet, self.files.path if path is None else path)
         self.surface.say(_("Saved as {path}.").format(path=written))
         return written
 
     def load(self, path: str | Path | None = None) -> AlphabetResult:
-        """Load a saved board in place of this one; raises as `storage.read`."""
-        return doing(moves.loaded)(self, storage.read(self.files.path if path is None else path))
+        """Load a saved board in place of this one; raises as `alphabet_file.read`."""
+        return doing(moves.loaded)(self, alphabet_file.read(self.files.path if path is None else path))
 
     def _follow(self, before: AlphabetState, after: AlphabetState) -> AlphabetState:
         known = self._characters(after.script)

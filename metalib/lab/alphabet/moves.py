@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metalib.data import ImageSet
+from metalib.data.alphabet import Alphabet, Drawing, Strokes
 from metalib.i18n import N_
 from metalib.lab.alphabet.answers import Method, MethodAnswer, answer
-from metalib.lab.alphabet.examples import Alphabet, Drawing, Strokes, next_drawing
+from metalib.lab.alphabet.picking import next_drawing
 from metalib.lab.controls import choice, hidden, whole_slider
 
 QUERY = 0  # beside the classes 1 … 10: what is written can be for the query

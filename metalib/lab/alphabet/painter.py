@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from metalib import look
+from metalib.data.alphabet import MAX_CLASSES, MAX_EXAMPLES, Alphabet, Drawing
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _, ngettext
 from metalib.lab.alphabet.answers import PIXELS, MethodAnswer
-from metalib.lab.alphabet.examples import MAX_CLASSES, MAX_EXAMPLES, Alphabet, Drawing
 from metalib.lab.alphabet.moves import QUERY, AlphabetResult, AlphabetState, moved
 from metalib.lab.panels import Sheet
 from metalib.lab.picture import Painter

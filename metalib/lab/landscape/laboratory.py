@@ -20,7 +20,6 @@ from metalib import look
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, hidden, log_slider, whole_slider
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.landscape.landscapes import LANDSCAPES, NAMES, Landscape
 from metalib.lab.landscape.objectives import (
     FAR,
     METHODS,
@@ -35,6 +34,7 @@ from metalib.lab.parts import ARROWS, Drag, Keys, Play, View
 from metalib.lab.picture import Painter
 from metalib.lab.surface import KeyEvent
 from metalib.lab.words import Entry, Panel, Words
+from metalib.tasks.landscapes import LANDSCAPES, NAMES, Landscape
 
 MAX_STEPS, MAX_MOVES = 5, 60
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)

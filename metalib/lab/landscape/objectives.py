@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from metalib.i18n import N_
-from metalib.lab.landscape.landscapes import LANDSCAPES, Landscape
+from metalib.tasks.landscapes import LANDSCAPES, Landscape
 
 METHODS = {
     "maml": N_("MAML"),

@@ -17,9 +17,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from metalib.data.alphabet import Alphabet, Drawing
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
-from metalib.lab.alphabet.examples import Alphabet, Drawing
 from metalib.paths import write_atomically
 
 FORMAT, VERSION = "metalib alphabet", 1
