@@ -3,7 +3,8 @@
     python -m benchmarks.laboratories [--rounds 10] [--baseline FOLDER]
 
 With the folder of an older checkout it measures both in turns, in one run, and prints the ratio: what a
-change of the mechanism costs or gains. Each tree runs in a process of its own. Times are those of the processor (other programs' are left out); median and 95th percentile of all moves.
+change of the mechanism costs or gains. Each tree runs in a process of its own. Times are those of the
+processor (other programs' are left out); median and 95th percentile of all moves.
 """
 
 from __future__ import annotations

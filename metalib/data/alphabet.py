@@ -42,7 +42,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Alphabet:
-    """A few examples of each class, and a query. `examples`: pairs (class 1 … 10, drawing), in rising order."""
+    """A few examples of each class, and a query. `examples`: pairs (class 1 … 10, drawing) in order."""
 
     examples: tuple[tuple[int, Drawing], ...] = ()
     query: Drawing | None = None
