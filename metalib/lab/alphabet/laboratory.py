@@ -1,7 +1,7 @@
 """The alphabet laboratory: draw characters of your own, and a query, and see what each method says to it.
 
-`moves` has the state and what a learner does to it, `answers` the methods, `painter` the board, `picking` what
-comes from a data set; here they meet the pad, the buttons and the files.
+`moves` has the state and what a learner does to it, `answers` the methods, `painter` the board, `picking`
+what comes from a data set; here they meet the pad, the buttons and the files.
 """
 
 from __future__ import annotations
