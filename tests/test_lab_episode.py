@@ -8,7 +8,8 @@ from torch import nn
 from metalib import ProtoNet
 from metalib.data import ImageSet
 from metalib.lab import EpisodeLaboratory, KeyEvent
-from metalib.lab.episode import EpisodeKey, EpisodePainter, EpisodeState, Given, deal, play
+from metalib.lab.episode.laboratory import EpisodePainter
+from metalib.lab.episode.rules import EpisodeKey, EpisodeState, Given, deal, play
 
 EPISODE = EpisodeKey(script="north", ways=4, shots=2, queries=3, number=5)
 OTHER = EPISODE._replace(number=6)

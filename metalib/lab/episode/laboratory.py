@@ -1,27 +1,31 @@
-"""The episode laboratory: play an N-way K-shot episode against a learner, on characters neither has seen.
-
-Both players get the same support set and the same queries. Neither is told the truth before the last query is
-answered: a query whose label is known would be one more support example.
-"""
+"""The episode laboratory: what it shows of an episode, and what clicks and keys do."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import torch
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from metalib import look
 from metalib.data import ImageSet
 from metalib.i18n import N_, _
-from metalib.lab.controls import choice, counter, hidden, whole_slider
+from metalib.lab.episode.rules import (
+    EVERY_SCRIPT,
+    MAX_QUERIES,
+    MAX_WAYS,
+    EpisodeResult,
+    EpisodeState,
+    Score,
+    answered,
+    deal,
+    play,
+)
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.panels import Sheet
 from metalib.lab.parts import Keys, Touch, View
@@ -29,140 +33,6 @@ from metalib.lab.picture import Painter
 from metalib.lab.surface import KeyEvent
 from metalib.lab.words import Panel, Words
 from metalib.learners import Learner
-from metalib.tasks import Episodes
-
-MAX_WAYS, MAX_SHOTS, MAX_QUERIES = 9, 5, 3  # so many ways because each class has one key, 1 to 9
-EVERY_SCRIPT = ""
-
-
-class EpisodeKey(NamedTuple):
-    """Which episode it is; `queries` are those of one class, `number` seeds the draw."""
-
-    script: str
-    ways: int
-    shots: int
-    queries: int
-    number: int
-
-
-class Given(NamedTuple):
-    """One answer of the player, beside the learner's and the truth."""
-
-    episode: EpisodeKey
-    yours: int
-    machine: int
-    truth: int
-
-
-@dataclass(frozen=True)
-class EpisodeState:
-    """An episode, the answers given so far in this one and in others, and the class that is pointed at."""
-
-    ways: int = whole_slider(N_("ways"), 5, 2, MAX_WAYS)
-    shots: int = whole_slider(N_("shots"), 1, 1, MAX_SHOTS)
-    queries: int = whole_slider(N_("queries"), 1, 1, MAX_QUERIES)
-    script: str = choice(N_("script"), {}, EVERY_SCRIPT)
-    draw: int = counter(N_("new episode"), N_("no. {number}"), 1)
-    answers: tuple[Given, ...] = hidden(())
-    cursor: int = hidden(0)
-
-    @property
-    def episode(self) -> EpisodeKey:
-        """Which one is played."""
-        return EpisodeKey(self.script, self.ways, self.shots, self.queries, self.draw)
-
-    @property
-    def pointed(self) -> int:
-        """The class that Enter would answer: `cursor`, or the nearest where there are fewer classes now."""
-        return min(max(self.cursor, 0), self.ways - 1)
-
-
-class DealtEpisode(NamedTuple):
-    """An episode and the learner's answers. N ways, K shots, Q queries in all; labels are 0 … N − 1."""
-
-    support: np.ndarray  # uint8 (N, K, H, W), ink = 255
-    query: np.ndarray  # uint8 (Q, H, W), in the order in which they are asked
-    truth: tuple[int, ...]  # (Q,)
-    machine: tuple[int, ...]  # (Q,), the learner's answers
-    names: tuple[str, ...]  # (N,), the characters
-
-
-class Score(NamedTuple):
-    """Right answers in the episodes played to the end: `yours` and `machine` of `n` queries."""
-
-    n: int
-    yours: int
-    machine: int
-
-
-class EpisodeResult(NamedTuple):
-    """The episode, the player's answers to it so far, and the score since the start."""
-
-    dealt: DealtEpisode
-    yours: tuple[int, ...]
-    score: Score
-
-    @property
-    def is_over(self) -> bool:
-        """Are all queries answered."""
-        return len(self.yours) == len(self.dealt.truth)
-
-
-@torch.no_grad()
-def deal(images: ImageSet, learner: Learner, which: EpisodeKey) -> DealtEpisode:
-    """Draw an episode and let `learner` answer it; the same key gives the same episode.
-
-    Raises:
-        ValueError: too few characters or drawings; see `metalib.Episodes`.
-    """
-    if which.script != EVERY_SCRIPT:
-        images = images.subset([i for i, name in enumerate(images.alphabets) if name == which.script])
-    generator = torch.Generator().manual_seed(which.number)
-    episodes = Episodes(images, which.ways, which.shots, which.queries)
-    classes, drawings = episodes.draw(1, generator)
-    batch = episodes.gather(classes, drawings)
-    # Queries come class by class: asked in that order, they would give themselves away.
-    order = torch.randperm(which.ways * which.queries, generator=generator)
-    learner.eval()
-    scores = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
-    shown = episodes.pictures(classes, drawings)[0].amax(dim=2)  # of colours the one with most ink
-    return DealtEpisode(
-        support=shown[:, : which.shots].numpy(),
-        query=shown[:, which.shots :].flatten(0, 1)[order].numpy(),
-        truth=tuple(batch.query_y[0, order].tolist()),
-        machine=tuple(scores.argmax(dim=-1)[0, order].tolist()),
-        names=tuple(images.names[i] for i in classes[0].tolist()),
-    )
-
-
-def play(dealt: DealtEpisode, state: EpisodeState) -> EpisodeResult:
-    """How far the dealt episode is, and the score.
-
-    Only episodes answered to the end are counted: a score that moved with every answer would tell the truth.
-    """
-    given = Counter(one.episode for one in state.answers)
-    counted = [one for one in state.answers if given[one.episode] == one.episode.ways * one.episode.queries]
-    yours = sum(one.yours == one.truth for one in counted)
-    machine = sum(one.machine == one.truth for one in counted)
-    here = tuple(one.yours for one in state.answers if one.episode == state.episode)
-    return EpisodeResult(dealt, here, Score(len(counted), yours, machine))
-
-
-def answered(state: EpisodeState, result: EpisodeResult, label: int) -> EpisodeState:
-    """The state once the present query is said to be of class `label`; the same where the episode is over.
-
-    Raises:
-        ValueError: there is no such class.
-    """
-    if result.is_over:
-        return state
-    if not 0 <= label < state.ways:
-        raise ValueError(
-            _("There are the classes 1 to {ways}, but no {label}.").format(ways=state.ways, label=label + 1)
-        )
-    now = len(result.yours)
-    given = Given(state.episode, label, result.dealt.machine[now], result.dealt.truth[now])
-    return replace(state, answers=(*state.answers, given), cursor=label)
 
 
 def touched(view: View, x: float, y: float) -> EpisodeState | None:
