@@ -29,6 +29,10 @@ def test_arrow_keys_change_the_shots(page):
     wait_for_words(page, "after 3 shots")
 
 
+def test_controls_words_and_picture_fit_on_a_laptop(page):
+    assert page.locator(".metalib-laboratory").bounding_box()["height"] <= 678
+
+
 def test_tasks_and_method_are_chosen_and_what_is_not_there_is_said(page):
     page.get_by_label("tasks").select_option("sine waves, upside down")
     wait_for_words(page, "upside down, after 3 shots")

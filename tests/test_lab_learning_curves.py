@@ -3,24 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from readable import check_texts
 
 from metalib import curves
 from metalib.curves import FAMILIES
 from metalib.lab import LearningCurvesLaboratory
+from metalib.lab.learning_curves import LOOKS
 from metalib.lab.learning_curves.descent import descend
-from metalib.lab.learning_curves.laboratory import SHOTS, CurvesPicture, learning_curves
-from metalib.lab.learning_curves.one_task import fewer, one_task
+from metalib.lab.learning_curves.laboratory import SHOTS, CurvesPainter, CurvesState, learning_curves
+from metalib.lab.learning_curves.one_task import GRID, fewer, one_task
 from metalib.learners import MAML, Guarded, SmoothCurve
 from metalib.models import sine_net
 from metalib.tasks import SineTasks
-
-STATE = {"family": "sine", "shots": 5, "method": "all", "draw": 0}
-
-
-def test_bad_shots_are_refused():
-    with pytest.raises(ValueError, match="at least 1, not 0"):
-        learning_curves(**{**STATE, "shots": 0})
 
 
 # The one task
@@ -29,7 +24,7 @@ def test_descent_by_hand_is_the_learners(steps, alpha):
     learner = MAML(sine_net(torch.Generator().manual_seed(3)), alpha=alpha, steps=steps, first_order=True)
     before = [value.clone() for value in learner.parameters()]
     task = SineTasks(7, 30).task(3.0, 1.0, torch.Generator().manual_seed(1))
-    (got,) = descend([learner], task.support_x, task.support_y, task.query_x)
+    got = descend(learner, *(part[0].numpy() for part in (task.support_x, task.support_y, task.query_x)))
     with torch.no_grad():
         expected = learner.predict(Guarded(learner).adapt(task.support_x, task.support_y), task.query_x)
     np.testing.assert_allclose(got, expected[0, :, 0].numpy(), atol=1e-4)
@@ -37,7 +32,7 @@ def test_descent_by_hand_is_the_learners(steps, alpha):
 
 
 def test_the_wave_task_is_what_the_learners_make_of_it():
-    result = learning_curves(**STATE)
+    result = learning_curves(CurvesState())
     task, family = result.task, FAMILIES["sine"]
     most = SineTasks(family.shots[-1], 100).sample(1, torch.Generator().manual_seed(0))
     batch = fewer(most, 1, 5)
@@ -47,7 +42,7 @@ def test_the_wave_task_is_what_the_learners_make_of_it():
     error = (prediction - batch.query_y).square().mean().item()
     assert task.errors["plain"] == pytest.approx(error, rel=1e-4)
     # The grey wave goes through the points.
-    np.testing.assert_allclose(np.interp(task.support[0], task.x, task.target), task.support[1], atol=0.01)
+    np.testing.assert_allclose(np.interp(task.support[0], GRID, task.target), task.support[1], atol=0.01)
 
 
 def test_one_shot_more_leaves_the_other_examples_and_the_queries():
@@ -67,7 +62,9 @@ def test_the_glyph_task_marks_what_is_right():
     hit = nearest == most.query_y[0]
     assert task.errors["plain"] == pytest.approx(100 * (1 - hit.double().mean().item()))
     for picture, label, right in zip(task.queries, task.labels, task.right["plain"], strict=True):
-        place = next(i for i in range(25) if torch.equal(most.query_x[0, i, 0], torch.from_numpy(picture)))
+        place = next(
+            i for i in range(25) if torch.equal(most.query_x[0, i, 0], torch.from_numpy(picture) / 255)
+        )
         assert most.query_y[0, place] == label and hit[place] == right
 
 
@@ -76,19 +73,22 @@ def test_the_glyph_task_marks_what_is_right():
     "change",
     [{}, {"shots": 100}, {"method": "maml"}, {"family": "glyphs", "shots": 2}, {"family": "sine-elsewhere"}],
 )
-def test_fast_picture_equals_the_full_draw(change):
-    picture = CurvesPicture()
-    picture.pixels(learning_curves(**{**STATE, "family": "glyphs", "shots": 1}))  # something else was there
-    result = learning_curves(**{**STATE, **change})
-    full = np.asarray(picture.draw(result).canvas.buffer_rgba())
-    assert (picture.pixels(result) == full).all()
+def test_fast_picture_equals_the_full_one(change):
+    painter = CurvesPainter()
+    for before in ({"family": "glyphs", "shots": 1, "method": "joint"}, {}):  # something else was there
+        state = CurvesState(**before)
+        painter.pixels(state, learning_curves(state))
+    state = CurvesState(**change)
+    result = learning_curves(state)
+    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
+    assert (painter.pixels(state, result) == full).all()
     assert (full[..., 3] == 255).all()
 
 
 @pytest.mark.parametrize("family", ["sine", "glyphs"])
 def test_no_text_is_small_or_cut_off(family):
-    figure = CurvesPicture().draw(learning_curves(**{**STATE, "family": family, "shots": 1}))
-    check_texts(figure, 1000)
+    state = CurvesState(family=family, shots=1)
+    check_texts(CurvesPainter().full(state, learning_curves(state)), 1000)
 
 
 def test_words_give_the_numbers_of_the_picture():
@@ -100,6 +100,22 @@ def test_words_give_the_numbers_of_the_picture():
     mean, half = curves.load("glyphs")["protonet"].at(1)
     assert f"ProtoNet {mean:.1f} % ± {half:.1f} %" in lab.surface.alt
     assert lab.surface.message == ""
+    legend, (left, right) = [], lab.surface.words
+    for name, curve in lab.result.curves.items():
+        mean, half = curve.at(1)
+        legend.append((f"{curve.name} {mean:.1f} % ± {half:.1f} %", LOOKS[name]["color"]))
+    assert [(entry["text"], entry["mark"]["color"]) for entry in left["legend"]] == legend
+    assert right["title"] == "one task, shots: 1" and "one example of 1" in right["note"]
+
+
+def test_methods_that_do_not_stand_out_are_pale_in_curves_and_legend():
+    lab = LearningCurvesLaboratory(method="maml")
+    marks = [entry["mark"]["color"] for entry in lab.surface.words[0]["legend"]]
+    assert marks == [to_hex(lab.painter.curves[name].line.get_color()) for name in lab.result.curves]
+    assert [mark == LOOKS[name]["color"] for mark, name in zip(marks, lab.result.curves, strict=True)] == [
+        False, False, False, True,
+    ]  # fmt: skip
+    assert len(lab.painter.lines["maml"].get_xdata()) and not len(lab.painter.lines["joint"].get_xdata())
 
 
 def test_what_cannot_be_shown_is_said():
@@ -117,6 +133,8 @@ def test_what_cannot_be_shown_is_said():
     assert lab.surface.message == "" and lab.result.shown == ["maml"]
     with pytest.raises(TypeError, match="no alpha"):
         LearningCurvesLaboratory(alpha=1)
+    with pytest.raises(ValueError, match="shots must be one of 1, 2, 3"):
+        lab.set(shots=0)
 
 
 def test_every_measured_number_of_shots_can_be_chosen():

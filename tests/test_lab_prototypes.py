@@ -181,6 +181,7 @@ def test_no_text_is_small_or_cut_off(lab):
     check_texts(figure, 1000, least=4)
     boxes = [text.get_window_extent() for text in lab.painter.sheet.axes.texts]
     for n, box in enumerate(boxes):
+        assert box.y1 <= lab.painter.height
         assert not any(box.overlaps(other) for other in boxes[:n])
 
 

@@ -6,6 +6,7 @@ from metalib.lab.distances import DistanceLaboratory
 from metalib.lab.episode import EpisodeLaboratory
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.landscape import LandscapeLaboratory
+from metalib.lab.learning_curves import LearningCurvesLaboratory
 from metalib.lab.meta_training import TrainingLaboratory
 from metalib.lab.picture import Painter
 from metalib.lab.prototypes import PrototypeLaboratory
@@ -20,6 +21,7 @@ __all__ = [
     "KeyEvent",
     "Laboratory",
     "LandscapeLaboratory",
+    "LearningCurvesLaboratory",
     "Painter",
     "PointerEvent",
     "PrototypeLaboratory",

@@ -2,7 +2,7 @@
 
 `StepCurves`: support and query against the inner step. `BandedCurve`: a curve with its interval. `Sheet`:
 axes in pixels over the whole picture, with drawings as tiles, frames and short texts. `Bars`: many rectangles
-as one artist. `digit`: a number as a marker.
+as one artist. `digit`: a number or a letter as a marker.
 """
 
 from __future__ import annotations
@@ -146,14 +146,15 @@ class Bars(PolyCollection):
 
 
 @cache
-def _digit_path(value: int, weight: str) -> MarkerStyle:
+def _digit_path(value: int | str, weight: str) -> MarkerStyle:
     path = TextPath((0, 0), str(value), size=10, prop=FontProperties(family="DejaVu Sans", weight=weight))
     box = path.get_extents()
     middle = Affine2D().translate(-(box.x0 + box.x1) / 2, -(box.y0 + box.y1) / 2)
     return MarkerStyle(path.transformed(middle))
 
 
-def digit(axes: Axes, value: int, *, bold: bool = False, **style: Any) -> Line2D:
-    """A number, as large as in text of 13 points, as a marker: painted faster than text, at many places."""
+def digit(axes: Axes, value: int | str, *, bold: bool = False, **style: Any) -> Line2D:
+    """A number or a letter, as large as in text of 13 points, as a marker: painted faster than text, and at
+    many places."""
     made = {"color": look.BLACK, "markeredgewidth": 0, "linestyle": "none", "markersize": 10, **style}
     return axes.plot([], [], marker=_digit_path(value, "bold" if bold else "normal"), **made)[0]

@@ -9,31 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor
 
 from metalib.learners import GradientLearner
 from metalib.learners.guarded import EXPLODED, WATCHED
 
 
-def descend(
-    learners: Sequence[GradientLearner], support_x: Tensor, support_y: Tensor, query_x: Tensor
-) -> list[np.ndarray]:
-    """What each learner predicts after its own inner steps on one and the same task, or at its start where
-    they explode (as `metalib.learners.Guarded` has it).
+def descend(learner: GradientLearner, x: np.ndarray, y: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """What the learner predicts at q (Q, 1) after its inner steps on the points x, y (S, 1), or at its start
+    where they explode (as `metalib.learners.Guarded` has it): float32 (Q,).
 
-    Args:
-        learners: gradient learners around `metalib.models.sine_net`, each with its α and number of steps.
-        support_x, support_y: (1, S, 1), the loss is the mean squared error.
-        query_x: (1, Q, 1).
-
-    Returns:
-        one float32 array (Q,) for each learner.
+    The learner is one around `metalib.models.sine_net`, and the loss is the mean squared error.
     """
-    x, y, q = (part[0].numpy() for part in (support_x, support_y, query_x))
-    return [_one(learner, x, y, q) for learner in learners]
-
-
-def _one(learner: GradientLearner, x: np.ndarray, y: np.ndarray, q: np.ndarray) -> np.ndarray:
     # (out, in) as PyTorch keeps them becomes (in, out), and a copy: the model is left alone.
     start = [parameter.detach().numpy().T for parameter in learner.model.parameters()]
     w1, b1, w2, b2, w3, b3 = adapted = [value.copy() for value in start]
