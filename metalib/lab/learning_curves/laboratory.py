@@ -192,7 +192,7 @@ class CurvesPainter(Painter):
         else:
             note = _("of each class one example of {shots}; ten queries").format(shots=result.shots)
             right = Panel(0.56, 1.0, title, (Entry(_("right"), HIT), Entry(_("wrong"), MISS)), note)
-        return Words((Panel(0.02, 0.5, legend=legend), right), remark(state, result))
+        return Words((Panel(0.02, 0.55, legend=legend), right), remark(state, result))
 
     def at(self, state: CurvesState, result: CurvesResult, name: str) -> str:
         """A method's mean error with its 95 % interval at the number of shots."""

@@ -92,15 +92,14 @@ class PrototypeLaboratory(Laboratory):
                 ).format(classes=classes, drawings=drawings)
             )
 
-        # Pointing, and another distance, need no new pass through the network.
         @functools.lru_cache(maxsize=16)
-        def embedded(embedding: str, characters: str, *counts: int) -> tuple[Any, ...]:
-            pictures, names = deal(sets[characters], *counts)
-            return pictures, names, embed(encoders[embedding], pictures)
+        def embedded(state: PrototypeState) -> tuple[Any, ...]:
+            pictures, names = deal(sets[state.characters], state.ways, state.shots, state.queries, state.draw)
+            return pictures, names, embed(encoders[state.embedding], pictures)
 
         def compute(state: PrototypeState) -> PrototypeResult:
-            counts = state.ways, state.shots, state.queries, state.draw
-            episode = embedded(state.embedding, state.characters, *counts)
+            # Pointing, and another distance, need no new pass through the network.
+            episode = embedded(replace(state, distance="", selected=(0, 0)))
             return judge(*episode, state.shots, state.distance)
 
         names = {name: EMBEDDINGS.get(name, name) for name in encoders}
