@@ -37,7 +37,6 @@ MOVES = {
     "shots": lambda t: {"shots": 1 + round(4 * t)},
     "ways": lambda t: {"ways": 2 + round(3 * t)},
     "each query alone, new task": lambda t: {"draw": round(1000 * t), "transductive": False},
-    "step shown": lambda t: {"step": round(1000 * t) % 4},
 }
 LARGER = {
     "20 ways, 1 shot": {"ways": 20},
@@ -58,14 +57,13 @@ def move(found: Adaptations, painter: AdaptationPainter, state: AdaptationState,
     return np.array([*np.diff(times), times[-1] - times[0]])
 
 
-def row(name: str, fresh: Callable[[], Adaptations], painter: AdaptationPainter, states: list) -> list[str]:
+def row(name: str, given: Callable[[], Adaptations], painter: AdaptationPainter, states: list) -> list[str]:
     """One line of the table: wall clock by part, then the processor's time for all."""
-    times = {}
-    for clock in (time.perf_counter, time.process_time):
-        found = fresh()  # it keeps the ways it knows
-        found.compute(STATE)  # as in a laboratory, where another step needs no new way
-        times[clock] = 1e3 * np.array([move(found, painter, state, clock) for state in states])
-    columns = [*times[time.perf_counter].T, times[time.process_time][:, -1]]
+    wall, processor = (
+        1e3 * np.array([move(given(), painter, state, clock) for state in states])
+        for clock in (time.perf_counter, time.process_time)
+    )
+    columns = [*wall.T, processor[:, -1]]
     return [name, *(f"{np.median(one):.0f} / {np.percentile(one, 95):.0f}" for one in columns)]
 
 
@@ -98,14 +96,17 @@ def main(arguments: list[str] | None = None) -> int:
         painter = AdaptationPainter(starts, 20)
 
         def fresh(starts=starts) -> Adaptations:
-            return Adaptations(starts, images, tasks=20)
+            return Adaptations(starts, images, tasks=20)  # one that knows no way yet
 
-        painter.png(STATE, fresh().compute(STATE))
+        known = fresh()
+        painter.png(STATE, known.compute(STATE))
         along = [number / max(1, moves - 1) for number in range(moves)]
         rows = [
             row(control, fresh, painter, [replace(STATE, **at(t)) for t in along])
             for control, at in MOVES.items()
         ]
+        steps = [replace(STATE, step=number % 4) for number in range(moves)]
+        rows.append(row("step shown", lambda known=known: known, painter, steps))
         if starts["start"].outputs >= 20:
             few = range(max(2, moves // 10))
             rows += [

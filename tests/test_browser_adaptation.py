@@ -4,7 +4,7 @@ and the average that is worked out meanwhile."""
 import re
 
 import pytest
-from test_browser_surface import open_laboratory, wait_until, words
+from test_browser_surface import cut_off, open_laboratory, wait_until, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -34,6 +34,16 @@ def pictures(page):
 def says(page, *parts):
     """Wait until the picture's text has these parts."""
     return wait_until(page, lambda: all(part in words(page) for part in parts), " and ".join(parts))
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (1280, 800)])
+def test_controls_and_picture_fit_on_the_screen(page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.wait_for_timeout(500)
+    top = page.locator(".metalib-laboratory").bounding_box()["y"]
+    box = page.locator(".metalib-stage").bounding_box()
+    assert box["y"] + box["height"] - top < size[1] - 140, "JupyterLab's own bars take as much"
+    assert not cut_off(page)
 
 
 def test_keys_move_alpha_and_the_average_follows(page):

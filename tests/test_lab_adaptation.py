@@ -575,18 +575,6 @@ def test_an_average_asked_for_at_the_last_moment_is_worked_out_too(images):
     assert asyncio.run(asyncio.wait_for(session(), 60)).result.average.n == 2
 
 
-def test_an_error_in_the_background_is_shown(images, monkeypatch):
-    async def session():
-        lab = AdaptationLaboratory({"five": network()}, images, tasks=2)
-        monkeypatch.setattr("metalib.lab.adaptation.task.nth_task", lambda *given: 1 / 0)
-        lab.set(alpha=0.05)
-        await asyncio.sleep(0.1)
-        return lab
-
-    lab = asyncio.run(session())
-    assert lab.surface.failed and "ZeroDivisionError" in lab.surface.message
-
-
 def test_shipped_weights_and_their_own_rate():
     given = shipped_weights("glyphs")
     assert list(given)[0] == "maml" and list(given)[-1] == "untrained"

@@ -14,8 +14,8 @@ from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
 __all__ = [
-    "AlphabetLaboratory",
     "AdaptationLaboratory",
+    "AlphabetLaboratory",
     "DistanceLaboratory",
     "EpisodeLaboratory",
     "KeyEvent",

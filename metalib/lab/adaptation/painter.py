@@ -19,23 +19,11 @@ from metalib.lab.words import Entry, Panel, Words
 from metalib.learners.base import uses_batch_statistics
 
 ROWS = 6  # queries that are shown, at most
-THIS_TASK = {
-    "color": look.BLACK,
-    "linestyle": (0, (1, 1.5)),
-    "linewidth": 1.2,
-    "marker": "x",
-    "markersize": 7,
-    "markeredgewidth": 1.8,
-}
+DOTTED = {"color": look.BLACK, "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
+THIS_TASK = {**DOTTED, "marker": "x", "markersize": 7, "markeredgewidth": 1.8}
 CHANCE = {"color": look.BLACK, "linestyle": ":", "linewidth": 1.8}
-TRUE_CLASS = {
-    "color": look.BLACK,
-    "linestyle": "none",
-    "marker": "s",
-    "markersize": 12,
-    "markerfacecolor": "none",
-    "markeredgewidth": 1.8,
-}
+SQUARE = {"color": look.BLACK, "marker": "s", "markersize": 12, "linestyle": "none"}
+TRUE_CLASS = {**SQUARE, "markerfacecolor": "none", "markeredgewidth": 1.8}
 
 
 class AdaptationPainter(Painter):
@@ -75,9 +63,9 @@ class AdaptationPainter(Painter):
     def update(self, state: AdaptationState, result: AdaptationResult) -> None:
         self.update_support(result.task.support)
         self.update_rows(result.task, state.step)
-        steps, mean, half = np.arange(state.steps + 1), *in_per_cent(result)
-        for curve, values, width in zip(self.curves, mean, half, strict=True):
-            curve.update(steps, values, values - width, values + width)
+        steps, average = np.arange(state.steps + 1), result.average
+        for curve, mean, half in zip(self.curves, 100 * average.mean, 100 * average.half_width, strict=True):
+            curve.update(steps, mean, mean - half, mean + half)
         self.own.set_data(steps, 100 * result.task.accuracy)
         self.chance.set_data([-0.4, MAX_STEPS + 0.4], [100 / state.ways] * 2)
         self.cursor.set_data([state.step] * 2, [-3, 105])
@@ -130,85 +118,66 @@ class AdaptationPainter(Painter):
                 verdict.set_color(look.DARK_GREEN if right else look.VERMILION)
 
     def words(self, state: AdaptationState, result: AdaptationResult) -> Words:
-        done = _("after step {step} of {steps}").format(step=state.step, steps=state.steps)
-        task = Panel(
-            self.left / self.width,
-            0.59,
-            _("one task, {when}: {count}").format(
-                when=done if state.step else _("before any step"), count=count(result.task, state.step)
-            ),
-            [
-                Entry(losses(result.task, state.step)),
-                Entry(_("true class; ✓ or ✗: its probability"), TRUE_CLASS),
-                *map(Entry, self.settings(state, result)),
-            ],
-        )
-        mean, half = in_per_cent(result)
-        support, query = StepCurves.legend(
-            *(plus_minus(*pair) for pair in zip(mean[:, state.step], half[:, state.step], strict=True))
-        )
+        count, loss, origin, normalised = self.facts(state, result)
+        when = _("before any step")
+        if state.step:
+            when = _("after step {step} of {steps}").format(step=state.step, steps=state.steps)
+        marks = Entry(_("true class; ✓ or ✗: its probability"), TRUE_CLASS)
+        legend = [Entry(loss), Entry(origin), marks, Entry(normalised)]
+        title = _("one task, {when}: {count}").format(when=when, count=count)
+        task = Panel(self.left / self.width, 0.59, title, legend)
+
+        support, query = StepCurves.legend(*result.average.told(state.step))
         own = _("this task {rate}").format(rate=per_cent(result.task.accuracy[state.step]))
         chance = _("chance {rate}").format(rate=per_cent(1 / state.ways))
         n = result.average.n
-        form = _("mean of {n} tasks, 95 % band") if n == self.tasks else _("mean of {n} of {goal} tasks")
-        mean_panel = Panel(
-            0.6,
-            1.0,
-            form.format(n=n, goal=self.tasks),
-            [support, Entry(own, THIS_TASK), query, Entry(chance, CHANCE)],
-        )
-        return Words((task, mean_panel), explosion(state, result.task))
+        title = _("mean of {n} tasks, 95 % band") if n == self.tasks else _("mean of {n} of {goal} tasks")
+        legend = [support, Entry(own, THIS_TASK), query, Entry(chance, CHANCE)]
+        average = Panel(0.6, 1.0, title.format(n=n, goal=self.tasks), legend)
+        return Words((task, average), explosion(state, result.task))
 
-    def settings(self, state: AdaptationState, result: AdaptationResult) -> tuple[str, str]:
-        """How the start was trained and whether its head is larger than the task; what is normalised."""
-        start = self.starts[state.start]
-        origin = _("this start was not trained")
-        if start.alpha is not None:
-            origin = _("trained with α = {alpha:.2g}, steps: {steps}").format(
-                alpha=start.alpha, steps=start.steps
+    def facts(self, state: AdaptationState, result: AdaptationResult) -> tuple[str, str, str, str]:
+        """How many queries are right, the losses, how the start was trained and whether its head is larger
+        than the task, and what is normalised."""
+        task, start, step = result.task, self.starts[state.start], state.step
+        total, right = len(task.truth), _("outputs are no numbers")
+        if math.isfinite(task.accuracy[step]):
+            right = _("{n} of {total} queries right").format(
+                n=round(task.accuracy[step] * total), total=total
             )
-        if state.ways < start.outputs:
-            unused = start.outputs - state.ways
+        loss = _("loss on support {support}, on query {query}").format(
+            support=look.number(task.support_loss[step]), query=look.number(task.query_loss[step])
+        )
+        origin, unused = _("this start was not trained"), start.outputs - state.ways
+        if start.alpha is not None:
+            trained = _("trained with α = {alpha:.2g}, steps: {steps}")
+            origin = trained.format(alpha=start.alpha, steps=start.steps)
+        if unused:
             origin += "; " + _("{n} of {total} outputs unused").format(n=unused, total=start.outputs)
         if not uses_batch_statistics(start.model):
-            return origin, _("no batch statistics: each query by itself")
-        if state.transductive:
-            sentence = _("transductive: all {n} queries normalised together")
-            return origin, sentence.format(n=len(result.task.truth))
-        return origin, _("each query normalised with the support set only")
+            normalised = _("no batch statistics: each query by itself")
+        elif state.transductive:
+            normalised = _("transductive: all {n} queries normalised together").format(n=total)
+        else:
+            normalised = _("each query normalised with the support set only")
+        return right, loss, origin, normalised
 
     def describe(self, state: AdaptationState, result: AdaptationResult) -> str:
         task, average = result
-        origin, statistics = self.settings(state, result)
         text = _(
-            "Task {draw}, {ways}-way, shots: {shots}; weights: {name}; α = {alpha:.2g}. Step {step} of "
-            "{steps}: {count}; {losses}; {origin}; {statistics}. "
+            "Task {state.draw}, {state.ways}-way, shots: {state.shots}; weights: {name}; "
+            "α = {state.alpha:.2g}. Step {state.step} of {state.steps}: {facts}. Probability of the true "
+            "class of the queries shown: {told}. "
         ).format(
-            draw=state.draw,
-            ways=state.ways,
-            shots=state.shots,
+            state=state,
             name=_(self.starts[state.start].label),
-            alpha=state.alpha,
-            step=state.step,
-            steps=state.steps,
-            count=count(task, state.step),
-            losses=losses(task, state.step),
-            origin=origin,
-            statistics=statistics,
+            facts="; ".join(self.facts(state, result)),
+            told="; ".join(verdict(task, state.step, row) for row in shown(task)),
         )
-        told = "; ".join(verdict(task, state.step, row) for row in shown(task))
-        text += _("Probability of the true class of the queries shown: {told}. ").format(told=told)
         if average.n:
-            by_step = "; ".join(
-                _("{step}: {support}, {query}").format(
-                    step=step, support=plus_minus(mean[0], half[0]), query=plus_minus(mean[1], half[1])
-                )
-                for step, (mean, half) in enumerate(
-                    zip(*(part.T for part in in_per_cent(result)), strict=True)
-                )
-            )
+            told = (f"{step}: {', '.join(average.told(step))}" for step in range(state.steps + 1))
             text += _("Mean accuracy of {n} tasks on support and query after each step: {by_step}. ").format(
-                n=average.n, by_step=by_step
+                n=average.n, by_step="; ".join(told)
             )
         return text + _("Chance is {chance}.").format(chance=per_cent(1 / state.ways))
 
@@ -218,20 +187,6 @@ def shown(task: TaskPath) -> np.ndarray:
     ways, total = len(task.names), len(task.truth)
     each = max(1, total // ways)  # where there are fewer queries than classes: of the first ones
     return np.arange(total).reshape(-1, each)[:, : max(1, ROWS // ways)].flatten()[:ROWS]
-
-
-def count(task: TaskPath, step: int) -> str:
-    """How many queries of the task are right."""
-    total, rate = len(task.truth), task.accuracy[step]
-    if not math.isfinite(rate):
-        return _("outputs are no numbers")
-    return _("{n} of {total} queries right").format(n=round(rate * total), total=total)
-
-
-def losses(task: TaskPath, step: int) -> str:
-    """The one task's losses at the step shown."""
-    support, query = (look.number(loss[step]) for loss in (task.support_loss, task.query_loss))
-    return _("loss on support {support}, on query {query}").format(support=support, query=query)
 
 
 def verdict(task: TaskPath, step: int, row: int) -> str:
@@ -249,8 +204,7 @@ def verdict(task: TaskPath, step: int, row: int) -> str:
 
 def explosion(state: AdaptationState, task: TaskPath) -> str:
     """A sentence where α was too large, else nothing."""
-    exploded = task.exploded
-    if exploded is None:
+    if task.exploded is None:
         return ""
     text = _(
         "α = {alpha:.2g} is too large for this start: the support loss went from {first} to {last} after "
@@ -258,30 +212,17 @@ def explosion(state: AdaptationState, task: TaskPath) -> str:
     ).format(
         alpha=state.alpha,
         first=look.number(task.support_loss[0]),
-        last=look.number(task.support_loss[exploded]),
-        step=exploded,
+        last=look.number(task.support_loss[task.exploded]),
+        step=task.exploded,
         guess=look.number(math.log(state.ways)),
     )
     bad = np.flatnonzero(~np.isfinite(task.accuracy))
     if len(bad):
-        text += " " + _("From step {step} on the outputs are no numbers; nothing is shown there.").format(
-            step=bad[0]
-        )
+        more = _("From step {step} on the outputs are no numbers; nothing is shown there.")
+        text += " " + more.format(step=bad[0])
     return text
-
-
-def in_per_cent(result: AdaptationResult) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and half width of the average, (2, k + 1) each."""
-    return 100 * result.average.mean, 100 * result.average.half_width
 
 
 def per_cent(rate: float) -> str:
     """A fraction as 93.8 % or 20 %."""
     return f"{100 * rate:.3g} %" if math.isfinite(rate) else "–"
-
-
-def plus_minus(mean: float, half_width: float) -> str:
-    """An average in per cent with its interval where it has one: 93.8 ± 1.2 %."""
-    if not math.isfinite(mean):
-        return "–"
-    return f"{mean:.1f} ± {half_width:.1f} %" if math.isfinite(half_width) else f"{mean:.1f} %"

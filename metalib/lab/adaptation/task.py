@@ -95,6 +95,13 @@ class Average:
             return np.full(self.values.shape[1:], np.nan)
         return 1.96 * self.values.std(axis=0, ddof=1) / np.sqrt(self.n)
 
+    def told(self, step: int) -> list[str]:
+        """Support and query at a step, each as 93.8 ± 1.2 %, without the interval where there is none."""
+        return [
+            "–" if np.isnan(mean) else f"{mean:.1f} %" if np.isnan(half) else f"{mean:.1f} ± {half:.1f} %"
+            for mean, half in 100 * np.stack([self.mean, self.half_width])[..., step].T
+        ]
+
 
 class AdaptationResult(NamedTuple):
     """One task on its way, and an average over as many others as are finished."""
