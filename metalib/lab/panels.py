@@ -52,8 +52,8 @@ class StepCurves:
     def legend(support: str, query: str) -> list[Entry]:
         """Its legend, with what stands beside each name."""
         return [
-            Entry(f"{_('support')} {support}".rstrip(), SUPPORT_LINE),
-            Entry(f"{_('query')} {query}".rstrip(), QUERY_LINE),
+            Entry(_("support {value}").format(value=support).rstrip(), SUPPORT_LINE),
+            Entry(_("query {value}").format(value=query).rstrip(), QUERY_LINE),
         ]
 
 
