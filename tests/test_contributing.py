@@ -1,0 +1,62 @@
+"""CONTRIBUTING.md's worked examples do what they say: each is added to a copy of the project, and tested."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def examples(heading):
+    """path -> text of the files that a section of the guide shows; each begins with its path as a comment."""
+    section = re.search(
+        rf"^## {re.escape(heading)}\n(.*?)(?=^## How|\Z)", GUIDE, re.MULTILINE | re.DOTALL
+    ).group(1)
+    blocks = re.findall(
+        r"^(`{3,})\w*\n(?:# |<!-- )(\S+)(?: -->)?\n(.*?)^\1$", section, re.MULTILINE | re.DOTALL
+    )
+    return {path: text for _fence, path, text in blocks}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the project's code and what its tests need."""
+    folder = tmp_path_factory.mktemp("course")
+    ignored = shutil.ignore_patterns("__pycache__", "*.ipynb", "*.safetensors")
+    for name in ("metalib", "tests", "tools", "chapters"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def run(copy, *command):
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "heading", ["How an exercise is added", "How a laboratory is added", "How a learner is added"]
+)
+def test_an_example_is_added_and_passes_its_tests(copy, heading):
+    files = examples(heading)
+    tests = [path for path in files if path.startswith("tests/")]
+    assert tests and len(files) > len(tests)
+    for path, text in files.items():
+        assert not (ROOT / path).exists(), "the example has become real: choose another"
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text(text, encoding="utf-8")
+    passed = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    assert re.search(r"\d passed", passed)
+    programs = [path for path in files if path.endswith(".py")]
+    run(copy, "-m", "ruff", "check", "--no-cache", *programs)
+    run(copy, "-m", "ruff", "format", "--no-cache", "--check", *programs)
