@@ -523,7 +523,7 @@ def test_each_method_has_its_words_above_its_column(images, ours):
     learners = {"ProtoNet": protonet(), "MAML": maml(5), **({ours: protonet()} if ours else {})}
     lab = AlphabetLaboratory(learners, images, ways=3)
     titles, notes = zip(*said(lab), strict=True)
-    assert titles == ("query", "ProtoNet", "MAML, 3 steps", *([ours] if ours else []), "nearest pixels")
+    assert titles == ("the query", "ProtoNet", "MAML, 3 steps", *([ours] if ours else []), "nearest pixels")
     for note, given in zip(notes[1:], lab.result.answers, strict=True):
         assert note == f"class {given.chosen + 1}: {percent(given.probabilities[given.chosen])}"
     for panel, left in zip(lab.surface.words[1:], lab.painter.lefts, strict=True):

@@ -10,7 +10,7 @@ from PIL import Image
 from metalib import look
 from metalib.lab import Painter
 from metalib.lab.picture import encode_png
-from metalib.lab.words import Entry, Panel, Words, _lines, as_json, with_words
+from metalib.lab.words import Entry, Panel, Words, _lines, _weight, as_json, with_words
 
 
 class Dots(Painter):
@@ -133,7 +133,16 @@ def test_lines_are_broken_between_words_and_between_the_characters_of_a_script_w
     lines = _lines("six words of 元学习 in a note", lambda line: len(line) <= 7)
     assert [line.strip() for line in lines] == ["six", "words", "of 元学习", "in a", "note"]
     assert [len(line) for line in _lines("元学习" * 3, lambda line: len(line) <= 4)] == [4, 4, 1]
+    assert _lines("元学习。见图（θ）。", lambda line: len(line) <= 3) == ["元学", "习。见", "图（", "θ）。"]
     assert _lines("", len) == []
+
+
+def test_a_chinese_title_is_not_half_bold():
+    assert [_weight(title) for title in ("task 0: θ′", "任务 0", "5-way，所有文字")] == [
+        "bold",
+        "normal",
+        "normal",
+    ]
 
 
 def test_a_legend_tells_the_browser_how_its_marks_look():

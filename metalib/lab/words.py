@@ -134,7 +134,7 @@ def _write(figure: Figure, panel: Panel) -> float:
         made.remove()
         return long <= right - left
 
-    bold = {"fontsize": look.TITLE, "fontweight": "bold"}
+    bold = {"fontsize": look.TITLE, "fontweight": _weight(panel.title)}
     for line in _lines(panel.title, partial(fits, **bold)):
         write(line, left, **bold)
         down += HEAD
@@ -161,10 +161,19 @@ def _write(figure: Figure, panel: Panel) -> float:
     return down
 
 
+def _weight(title: str) -> str:
+    """Bold; but a title in Chinese, whose font has one weight, would be bold in its Latin half only."""
+    return "normal" if re.search(r"[\u2e80-\uffef]", title) else "bold"
+
+
 def _lines(text: str, fits: Callable[[str], bool]) -> list[str]:
-    """`text` in lines that fit, broken between words, or behind any character of a script without spaces."""
+    """`text` in lines that fit, broken between words, or behind any character of a script without spaces.
+
+    Its full stops, commas and closing brackets never begin a line.
+    """
     lines = [""] if text else []
-    for piece in re.findall(r"[\u3000-\uffef]\s*|[^\s\u3000-\uffef]+\s*", text):
+    closing = "，。：；！？、）》"
+    for piece in re.findall(rf"[\u3000-\uffef][{closing}]*\s*|[^\s\u3000-\uffef]+[{closing}]*\s*", text):
         if lines[-1] and not fits(lines[-1] + piece.rstrip()):
             lines.append("")
         lines[-1] += piece

@@ -225,4 +225,4 @@ def explosion(state: AdaptationState, task: TaskPath) -> str:
 
 def per_cent(rate: float) -> str:
     """A fraction as 93.8 % or 20 %."""
-    return f"{100 * rate:.3g} %" if math.isfinite(rate) else "–"
+    return _("{value} %").format(value=f"{100 * rate:.3g}") if math.isfinite(rate) else "–"

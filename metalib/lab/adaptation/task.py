@@ -97,10 +97,11 @@ class Average:
 
     def told(self, step: int) -> list[str]:
         """Support and query at a step, each as 93.8 ± 1.2 %, without the interval where there is none."""
-        return [
-            "–" if np.isnan(mean) else f"{mean:.1f} %" if np.isnan(half) else f"{mean:.1f} ± {half:.1f} %"
-            for mean, half in 100 * np.stack([self.mean, self.half_width])[..., step].T
-        ]
+        said = []
+        for mean, half in 100 * np.stack([self.mean, self.half_width])[..., step].T:
+            value = f"{mean:.1f}" if np.isnan(half) else f"{mean:.1f} ± {half:.1f}"
+            said.append("–" if np.isnan(mean) else _("{value} %").format(value=value))
+        return said
 
 
 class AdaptationResult(NamedTuple):

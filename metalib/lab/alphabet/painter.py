@@ -154,7 +154,7 @@ class AlphabetPainter(Painter):
 
     def words(self, state: AlphabetState, result: AlphabetResult) -> Words:
         asked = _("seen in 28 × 28 pixels") if state.alphabet.query else _("none yet")
-        panels = [Panel(TILES / self.width, (BARS - GAP) / self.width, _("query"), note=asked)]
+        panels = [Panel(TILES / self.width, (BARS - GAP) / self.width, _("the query"), note=asked)]
         for left, name, answer in zip(self.lefts, self.methods, result.answers or NO_ANSWERS, strict=False):
             ends = left / self.width, (left + self.column - GAP) / self.width
             panels.append(Panel(*ends, self._title(name, state), note=verdict(state, answer)))

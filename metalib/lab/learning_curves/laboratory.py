@@ -76,7 +76,7 @@ def learning_curves(state: CurvesState) -> CurvesResult:
 def error(value: float, family: str) -> str:
     """An error as it is written: 0.43, 0.0028, or in per cent 3.1 %."""
     if family.startswith("glyphs"):
-        return f"{value:.1f} %"
+        return _("{value} %").format(value=f"{value:.1f}")
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
@@ -160,7 +160,7 @@ class CurvesPainter(Painter):
         self.left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         self.left.minorticks_off()
         self.right.set_visible(not glyphs)
-        names = [_("examples"), _("queries"), *(curve.name for curve in result.curves.values())]
+        names = [_("examples"), _("the queries"), *(curve.name for curve in result.curves.values())]
         heights = [63, 152, *(self.row + self.step * row for row in range(len(LOOKS)))]
         for text, words, height in zip(self.rows, names if glyphs else [""] * 7, heights, strict=True):
             text.set(text=words, y=height)
