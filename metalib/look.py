@@ -38,11 +38,13 @@ CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
+Style = dict[str, Any]  # the look of a line, a marker or a text, in matplotlib's names
+
 # What each part of a task looks like, in every chapter.
-TARGET = {"color": BLACK, "linestyle": (0, (2, 1.4)), "linewidth": 2.0}
-BEFORE = {"color": GREY, "linestyle": "--", "linewidth": 2.2}
-AFTER = {"color": BLUE, "linestyle": "-", "linewidth": 3.2}
-SUPPORT = {
+TARGET: Style = {"color": BLACK, "linestyle": (0, (2, 1.4)), "linewidth": 2.0}
+BEFORE: Style = {"color": GREY, "linestyle": "--", "linewidth": 2.2}
+AFTER: Style = {"color": BLUE, "linestyle": "-", "linewidth": 3.2}
+SUPPORT: Style = {
     "color": VERMILION,
     "marker": "o",
     "markersize": 10,
@@ -50,7 +52,7 @@ SUPPORT = {
     "markeredgecolor": "white",
     "markeredgewidth": 1.0,
 }
-QUERY = {
+QUERY: Style = {
     "color": GREEN,
     "marker": "s",
     "markersize": 7,
@@ -202,7 +204,7 @@ def number(value: float) -> str:
     return f"{value:.1e}"
 
 
-def point(place: np.ndarray) -> str:
+def point(place: np.ndarray | Sequence[float]) -> str:
     """A point as a learner reads it: (0.40, −1.20)."""
     return f"({signed(place[0])}, {signed(place[1])})"
 

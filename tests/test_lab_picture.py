@@ -86,7 +86,7 @@ def test_png_is_lossless():
 def test_points_of_the_picture_as_data():
     picture = Dots()
     picture.png(None, RESULTS[0])
-    axes = picture._figure.axes[0]
+    axes = picture.dots.axes
     box = axes.get_position()
     x, y = picture.to_data(axes, box.x0 + box.width / 4, 1 - (box.y0 + box.height / 2))
     assert (x, y) == (pytest.approx(0.25), pytest.approx(0.5))

@@ -41,6 +41,10 @@ class Control:
         """The ipywidget, or None."""
         return None
 
+    def narrowed(self, allowed: Any) -> Control:
+        """The same control with other options, or with other limits (low, high)."""
+        return self
+
     def read(self, value: Any) -> Any:
         """What the learner chose, of the widget's value."""
         return value
@@ -100,6 +104,9 @@ class Range(Control):
             value, base=10, min=low, max=high, step=0.025, readout_format=self.form, **self._style()
         )
 
+    def narrowed(self, allowed: tuple[float, float]) -> Range:
+        return replace(self, low=allowed[0], high=allowed[1])
+
     def read(self, value: Any) -> Any:
         return self._number(self.label, value)
 
@@ -124,6 +131,9 @@ class Choice(Control):
     def widget(self, value: Any) -> Any:
         pairs = [(_(label), known) for known, label in self.options.items()]
         return widgets.Dropdown(options=pairs, value=value, **self._style())
+
+    def narrowed(self, allowed: Mapping[Any, str]) -> Choice:
+        return replace(self, options=dict(allowed))
 
 
 @dataclass(frozen=True)
@@ -200,11 +210,3 @@ def _declare(control: Control, default: Any) -> Any:
 def controls_of(state: type) -> dict[str, Control]:
     """The controls of a state's fields, in their order."""
     return {one.name: one.metadata["control"] for one in fields(state)}
-
-
-def narrowed(control: Control, allowed: Any) -> Control:
-    """The same control with other options, or with other limits (low, high)."""
-    if isinstance(control, Choice):
-        return replace(control, options=dict(allowed))
-    low, high = allowed
-    return replace(control, low=low, high=high)

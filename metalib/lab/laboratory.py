@@ -23,7 +23,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from metalib.i18n import _
-from metalib.lab.controls import controls_of, narrowed
+from metalib.lab.controls import controls_of
 from metalib.lab.picture import Painter
 from metalib.lab.surface import Surface, explain, mimebundle
 from metalib.lab.words import as_json, with_words
@@ -80,7 +80,7 @@ class Laboratory:
         self._follow = follow or (lambda before, after: after)
         self._varying = {name: limits for name, limits in (allowed or {}).items() if callable(limits)}
         self._declared = {
-            name: narrowed(one, allowed[name]) if allowed and name in allowed.keys() - self._varying else one
+            name: one.narrowed(allowed[name]) if allowed and name in allowed.keys() - self._varying else one
             for name, one in controls_of(state).items()
         }
         self._waiting: Any = None
@@ -181,7 +181,7 @@ class Laboratory:
         return replace(state, **{n: limits[n].check(n, values[n]) for n in values if n in self._varying})
 
     def _narrow(self, state: Any) -> dict[str, Any]:
-        varying = {name: narrowed(self._declared[name], of(state)) for name, of in self._varying.items()}
+        varying = {name: self._declared[name].narrowed(of(state)) for name, of in self._varying.items()}
         return {**self._declared, **varying}
 
     def _checked(self, state: Any, controls: Mapping[str, Any]) -> Any:

@@ -119,20 +119,23 @@ class TrainingPainter(Painter):
 class StartPause(Part):
     """The buttons of a training in the background, and how far it is."""
 
-    def attach(self, laboratory: TrainingLaboratory) -> widgets.HBox:
+    def __init__(self, laboratory: TrainingLaboratory) -> None:
+        self.laboratory = laboratory
+
+    def attach(self, laboratory: Laboratory) -> widgets.HBox:
         self.start = widgets.Button(description=_("Start"), icon="play", button_style="primary")
         self.pause = widgets.Button(description=_("Pause"), icon="pause", disabled=True)
         self.progress = widgets.Label()
-        self.start.on_click(lambda button: laboratory.start())
-        self.pause.on_click(lambda button: laboratory.pause())
+        self.start.on_click(lambda button: self.laboratory.start())
+        self.pause.on_click(lambda button: self.laboratory.pause())
         layout = widgets.Layout(flex_flow="row wrap", padding="4px", overflow="visible")
         return widgets.HBox([self.start, self.pause, self.progress], layout=layout)
 
-    def refresh(self, laboratory: TrainingLaboratory) -> None:
+    def refresh(self) -> None:
         """Which of the two can be pressed, and how far it is."""
-        done, goal = laboratory.training.iteration, laboratory.iterations
-        self.start.disabled = laboratory.is_running or done >= goal
-        self.pause.disabled = not laboratory.is_running
+        done, goal = self.laboratory.training.iteration, self.laboratory.iterations
+        self.start.disabled = self.laboratory.is_running or done >= goal
+        self.pause.disabled = not self.laboratory.is_running
         self.progress.value = _("{done} of {total} meta-iterations").format(done=done, total=goal)
 
 
@@ -173,11 +176,12 @@ class TrainingLaboratory(Laboratory):
         self._adaptation = SineState(steps=steps, shots=shots, alpha=alpha)
         self.snapshots: list[tuple[int, dict[str, torch.Tensor]]] = []
         self._planned = planned_moments(training.iteration, iterations)
-        self._model = copy.deepcopy(training.learner.model)  # takes the values of one snapshot after another
+        self._learned = training.learner.model
+        self._model = copy.deepcopy(self._learned)  # takes the values of one snapshot after another
         self._keep()
         self._newest = (0, training.iteration)  # the last moment that the slider was told of
         self._background = Background(lambda lab: self._piece(), lambda lab: self._catch_up(), breath=BREATH)
-        self.buttons = StartPause()
+        self.buttons = StartPause(self)
         play = Play("position", N_("play the training so far"), 150, lambda state: len(self.snapshots) - 1)
         super().__init__(
             TrainingState,
@@ -187,7 +191,7 @@ class TrainingLaboratory(Laboratory):
             allowed={"position": (0, max(1, len(self._planned) - 1))},
             on=(self.buttons, play),
         )
-        self.buttons.refresh(self)
+        self.buttons.refresh()
 
     def moment(self, state: TrainingState) -> Moment:
         """The result at the snapshot number `position`, or at the newest where that is still to come."""
@@ -220,7 +224,7 @@ class TrainingLaboratory(Laboratory):
         """Train in the background of this kernel; nothing happens where it already does, or has finished."""
         if self.training.iteration < self.iterations:
             self._background.start(self)
-        self.buttons.refresh(self)
+        self.buttons.refresh()
 
     def pause(self) -> None:
         """Stop after the running meta-iteration. `start` goes on from there."""
@@ -250,7 +254,7 @@ class TrainingLaboratory(Laboratory):
         """Remember θ. A moment that was not planned, at a pause, gives way to the next."""
         if self.snapshots and self.snapshots[-1][0] not in self._planned:
             self.snapshots.pop()
-        learned = self.training.learner.model.state_dict()
+        learned = self._learned.state_dict()
         self.snapshots.append(
             (self.training.iteration, {name: value.clone() for name, value in learned.items()})
         )
@@ -266,7 +270,7 @@ class TrainingLaboratory(Laboratory):
                     self.set(position=newest[0])
                 else:
                     self.refresh()  # the play button learns how far it may go
-            self.buttons.refresh(self)
+            self.buttons.refresh()
 
 
 def planned_moments(first: int, last: int) -> dict[int, None]:

@@ -27,8 +27,8 @@ from metalib import look
 from metalib.i18n import _
 from metalib.lab.words import Entry
 
-SUPPORT_LINE = {**look.SUPPORT, "markersize": 8, "linestyle": "-", "linewidth": 2.2}
-QUERY_LINE = {**look.QUERY, "linestyle": "--", "linewidth": 2.2}
+SUPPORT_LINE: look.Style = {**look.SUPPORT, "markersize": 8, "linestyle": "-", "linewidth": 2.2}
+QUERY_LINE: look.Style = {**look.QUERY, "linestyle": "--", "linewidth": 2.2}
 
 
 class StepCurves:

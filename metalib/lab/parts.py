@@ -16,7 +16,7 @@ import numpy as np
 
 from metalib.i18n import _
 from metalib.lab.laboratory import Laboratory, Part
-from metalib.lab.picture import Painter, encode_png
+from metalib.lab.picture import encode_png
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface, explain
 
 CHUNK, BREATH = 0.04, 0.01  # seconds of idle work, and then of peace in which widgets get their turn
@@ -26,7 +26,7 @@ ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowDown": (0, -1), "Arr
 class View(NamedTuple):
     """What the learner sees."""
 
-    painter: Painter
+    painter: Any
     state: Any
     result: Any
 
@@ -116,12 +116,12 @@ class Play(Part):
     def __init__(
         self, name: str, label: str, interval: int = 200, last: Callable[[Any], int] | None = None
     ) -> None:
-        self.name, self.label, self.interval, self.last = name, label, interval, last
+        self.name, self.label, self.interval = name, label, interval
+        self.last = last or (lambda state: self.play.max)
         self._held, self._state = False, None
 
     def attach(self, laboratory: Laboratory) -> widgets.HBox:
         slider = laboratory.controls[self.name]
-        self.last = self.last or (lambda state: slider.max)
         self.play = widgets.Play(value=slider.value, min=0, max=slider.max, interval=self.interval)
         self.play.observe(lambda change: self._played(laboratory, change), "value")
         layout = widgets.Layout(flex_flow="row wrap", overflow="visible")

@@ -51,7 +51,7 @@ class Painter:
 
     def __init__(self) -> None:
         self._resolution = 1.0
-        self._figure: Figure | None = None
+        self._canvas: FigureCanvasAgg | None = None
         self._moving: list[Artist] = []
         self._background: Any = None
 
@@ -83,30 +83,30 @@ class Painter:
     @resolution.setter
     def resolution(self, value: float) -> None:
         self._resolution = min(2.0, max(1.0, float(value)))
-        if self._figure is not None:
-            self._figure.dpi = look.DPI * self._resolution
+        if self._canvas is not None:
+            self._canvas.figure.dpi = look.DPI * self._resolution
         self.renew()
 
     def full(self, state: Any, result: Any) -> Figure:
         """The whole picture as a fresh figure of its own, painted the plain way."""
         twin = copy.copy(self)  # `build` keeps its artists on the painter: the twin's are not ours
         with look.style():
-            twin._start(animated=False)
+            canvas = twin._start(animated=False)
             twin.update(state, result)
-            twin._figure.canvas.draw()
-        return twin._figure
+            canvas.draw()
+        return canvas.figure
 
     def pixels(self, state: Any, result: Any) -> np.ndarray:
         """The picture as uint8 (height, width, 4), by the fast road; valid until the next call."""
-        if self._figure is None:
+        if self._canvas is None:
             with look.style():
-                self._start(animated=True)
+                self._canvas = self._start(animated=True)
+        canvas = self._canvas
         self.update(state, result)
-        canvas = self._figure.canvas
         if self._background is None:
             with look.style():
                 canvas.draw()
-            self._background = canvas.copy_from_bbox(self._figure.bbox)
+            self._background = canvas.copy_from_bbox(canvas.figure.bbox)
         canvas.restore_region(self._background)
         renderer = canvas.get_renderer()
         for artist in self._moving:
@@ -129,18 +129,18 @@ class Painter:
         horizontal, vertical = axes.transData.inverted().transform(point)
         return float(horizontal), float(vertical)
 
-    def _start(self, animated: bool) -> None:
+    def _start(self, animated: bool) -> FigureCanvasAgg:
         size = (self.width / look.DPI, self.height / look.DPI)
-        self._figure = Figure(figsize=size, dpi=look.DPI * self._resolution)
-        FigureCanvasAgg(self._figure)
-        moving = list(self.build(self._figure))
+        figure = Figure(figsize=size, dpi=look.DPI * self._resolution)
+        canvas = FigureCanvasAgg(figure)
+        moving = list(self.build(figure))
         for artist in moving:
             artist.set_zorder(max(MOVING, artist.get_zorder()))
             artist.set_animated(animated)
         # In the order of a full draw: axes by axes, from low to high, and what was made first first.
-        made = [artist for axes in self._figure.axes for artist in (axes, *axes.get_children())]
-        made += self._figure.get_children()
-        axes_of = {axes: number for number, axes in enumerate(self._figure.axes)}
+        made: list[Artist] = [artist for axes in figure.axes for artist in (axes, *axes.get_children())]
+        made += figure.get_children()
+        axes_of: dict[Any, int] = {axes: number for number, axes in enumerate(figure.axes)}
         self._moving = sorted(
             moving,
             key=lambda artist: (
@@ -150,6 +150,7 @@ class Painter:
             ),
         )
         self.renew()
+        return canvas
 
 
 def encode_png(rgba: np.ndarray) -> bytes:
@@ -166,7 +167,7 @@ def encode_png(rgba: np.ndarray) -> bytes:
     rows[0, 1:] = rgb[0]
     np.subtract(rgb[1:], rgb[:-1], out=rows[1:, 1:])
     packer = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
-    data = packer.compress(rows) + packer.flush()
+    data = packer.compress(rows.data) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, red-green-blue, not interlaced
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 

@@ -23,7 +23,7 @@ from metalib.lab.laboratory import Laboratory
 from metalib.lab.panels import StepCurves
 from metalib.lab.picture import Painter
 from metalib.lab.words import Entry, Panel, Words
-from metalib.learners import MAML, GradientLearner
+from metalib.learners import MAML, FastWeights, GradientLearner
 from metalib.models import sine_net
 from metalib.tasks import SineTasks, TaskBatch, sine
 
@@ -106,7 +106,7 @@ def watch(model: nn.Module, task: TaskBatch, alpha: float, steps: int) -> tuple[
     learner = MAML(model, alpha=alpha, first_order=True)
     path = learner.adapt_path(task.support_x, task.support_y, steps)
     # All points of the way are k+1 "tasks" of one batch, and everything that is asked of them is one input.
-    weights = {name: torch.cat([fast[name] for fast in path]) for name in path[0]}
+    weights = FastWeights({name: torch.cat([fast[name] for fast in path]) for name in path[0]})
     inputs = torch.cat([x.view(1, -1, 1), task.support_x, task.query_x], dim=1)
     outputs = learner.predict(weights, inputs.expand(steps + 1, -1, -1))
     curves, support, query = outputs.split([len(x), task.support_x.shape[1], task.query_x.shape[1]], dim=1)

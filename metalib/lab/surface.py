@@ -64,7 +64,9 @@ class Surface(anywidget.AnyWidget):
 
     picture = traitlets.Bytes(b"").tag(sync=True)  # a whole PNG file
     alt = traitlets.Unicode("").tag(sync=True)
-    words = traitlets.List().tag(sync=True)  # titles and legends above the picture: metalib.lab.words.as_json
+    words: traitlets.List[Any] = traitlets.List().tag(
+        sync=True
+    )  # titles and legends above the picture: metalib.lab.words.as_json
     width = traitlets.Int(1000).tag(sync=True)  # CSS pixels at most; the picture shrinks with its column
     height = traitlets.Int(420).tag(sync=True)
     resolution = traitlets.Float(1.0).tag(sync=True)  # screen pixels a CSS pixel at full width: 1, 1.5 or 2
@@ -72,7 +74,7 @@ class Surface(anywidget.AnyWidget):
     interactive = traitlets.Bool(False).tag(sync=True)
     hover = traitlets.Bool(False).tag(sync=True)  # report moves without a button pressed, and "leave"
     drawing = traitlets.Bool(False).tag(sync=True)
-    strokes = traitlets.List().tag(sync=True)
+    strokes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     pen_width = traitlets.Float(0.03).tag(sync=True)  # in picture widths
     message = traitlets.Unicode("").tag(sync=True)
     failed = traitlets.Bool(False).tag(sync=True)  # is the message about an error
@@ -157,7 +159,7 @@ def mimebundle(view: Any, surface: Surface, still: bytes = b"") -> tuple[dict, d
 
     The model id is the view's; on Colab anywidget adds where its widget manager comes from.
     """
-    shown = anywidget.AnyWidget._repr_mimebundle_(surface)
+    shown: Any = anywidget.AnyWidget._repr_mimebundle_(surface)
     data, metadata = shown if isinstance(shown, tuple) else (shown, {})
     data = {
         VIEW_MIME: {**data[VIEW_MIME], "model_id": view.model_id},

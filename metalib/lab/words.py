@@ -109,11 +109,11 @@ def _band(panels: Sequence[Panel], width: int) -> np.ndarray:
     """Panels side by side, uint8 (as high as they need, width, 4)."""
     scale = width / look.WIDTH
     figure = Figure(figsize=(look.WIDTH / look.DPI, 4), dpi=look.DPI * scale)
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     with look.style():
         below = max(_write(figure, panel) for panel in panels)
-        figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[: round((below + 8) * scale)]
+        canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[: round((below + 8) * scale)]
 
 
 def _write(figure: Figure, panel: Panel) -> float:
@@ -134,7 +134,7 @@ def _write(figure: Figure, panel: Panel) -> float:
         made.remove()
         return long <= right - left
 
-    bold = {"fontsize": look.TITLE, "fontweight": _weight(panel.title)}
+    bold: look.Style = {"fontsize": look.TITLE, "fontweight": _weight(panel.title)}
     for line in _lines(panel.title, partial(fits, **bold)):
         write(line, left, **bold)
         down += HEAD
@@ -150,7 +150,8 @@ def _write(figure: Figure, panel: Panel) -> float:
         if entry.look:
             y = 1 - (down + 9) / height
             x = [(across + part) / width for part in (0, 15, 30)]
-            mark = figure.add_artist(Line2D(x, [y] * 3, markevery=[1], **entry.look))
+            mark = Line2D(x, [y] * 3, markevery=[1], **entry.look)
+            figure.add_artist(mark)
             mark.set_markersize(min(mark.get_markersize(), LARGEST))
         across = start + long + 18
     if panel.legend:

@@ -19,11 +19,11 @@ from metalib.lab.words import Entry, Panel, Words
 from metalib.learners.base import uses_batch_statistics
 
 ROWS = 6  # queries that are shown, at most
-DOTTED = {"color": look.BLACK, "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
-THIS_TASK = {**DOTTED, "marker": "x", "markersize": 7, "markeredgewidth": 1.8}
-CHANCE = {"color": look.BLACK, "linestyle": ":", "linewidth": 1.8}
-SQUARE = {"color": look.BLACK, "marker": "s", "markersize": 12, "linestyle": "none"}
-TRUE_CLASS = {**SQUARE, "markerfacecolor": "none", "markeredgewidth": 1.8}
+DOTTED: look.Style = {"color": look.BLACK, "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
+THIS_TASK: look.Style = {**DOTTED, "marker": "x", "markersize": 7, "markeredgewidth": 1.8}
+CHANCE: look.Style = {"color": look.BLACK, "linestyle": ":", "linewidth": 1.8}
+SQUARE: look.Style = {"color": look.BLACK, "marker": "s", "markersize": 12, "linestyle": "none"}
+TRUE_CLASS: look.Style = {**SQUARE, "markerfacecolor": "none", "markeredgewidth": 1.8}
 
 
 class AdaptationPainter(Painter):

@@ -63,8 +63,12 @@ def start_point(label: str, given: Learner | nn.Module | str, images: ImageSet) 
                 kind=type(given).__name__
             )
         )
-    trained = isinstance(given, GradientLearner) and not isinstance(given, FromScratch)
-    model = given.model if isinstance(given, GradientLearner) else given
+    alpha = steps = None
+    model: nn.Module = given
+    if isinstance(given, GradientLearner):
+        model = given.model
+        if not isinstance(given, FromScratch):
+            alpha, steps = given.alpha, given.steps
     check_batchable(model)
     model = copy.deepcopy(model).eval()
     shape = tuple(images.images.shape[2:])
@@ -89,8 +93,8 @@ def start_point(label: str, given: Learner | nn.Module | str, images: ImageSet) 
         model=model,
         adapts=getattr(given, "adapted_names", None) or tuple(n for n, _p in model.named_parameters()),
         outputs=outputs[1],
-        alpha=given.alpha if trained else None,
-        steps=given.steps if trained else None,
+        alpha=alpha,
+        steps=steps,
     )
 
 

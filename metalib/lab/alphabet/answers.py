@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -25,19 +25,19 @@ PIXELS = "pixels"  # identifies the nearest neighbour among the methods
 class MethodAnswer:
     """What one method says.
 
-    probabilities: (ways,), over the classes on the board; None where it cannot answer, `refusal` says why.
+    probabilities: (ways,), over the classes on the board; (0,) where it cannot answer, `refusal` says why.
     nearest: the number of the support example that decided, where one alone did.
     """
 
     method: str
-    probabilities: np.ndarray | None = None
+    probabilities: np.ndarray = field(default_factory=lambda: np.zeros(0))
     refusal: str = ""
     nearest: int | None = None
 
     @property
     def chosen(self) -> int | None:
         """The place of the most probable class, 0 … ways − 1."""
-        return None if self.probabilities is None else int(self.probabilities.argmax())
+        return int(self.probabilities.argmax()) if len(self.probabilities) else None
 
 
 class Method:
@@ -53,9 +53,8 @@ class Method:
         self.name = name
         self.learners = [(head(one), one_by_one(one)) for one in sorted(learners, key=head)]
         self.takes_steps = any(size for size, _learner in self.learners)
-        self._adapted = lru_cache(maxsize=16)(
-            adapted
-        )  # while a query is written, the support set is the same
+        # While a query is written, the support set is the same.
+        self._adapted = lru_cache(maxsize=16)(adapted)
 
     def fitting(self, ways: int) -> Learner:
         """The learner to ask about so many classes. Raises ValueError where none has room for them."""
@@ -122,8 +121,8 @@ def nearest_neighbour(support: np.ndarray, labels: Sequence[int], query: np.ndar
     classes of −d² to each class's nearest picture, pixels between 0 and 1: ProtoNet's formula, no network.
     """
     distances = np.square(support.astype(float) / 255 - query / 255).sum(axis=(1, 2))
-    labels = np.asarray(labels)
-    least = np.array([distances[labels == label].min() for label in range(labels.max() + 1)])
+    own = np.asarray(labels)
+    least = np.array([distances[own == label].min() for label in range(own.max() + 1)])
     weights = np.exp(least.min() - least)
     return MethodAnswer(PIXELS, weights / weights.sum(), nearest=int(distances.argmin()))
 

@@ -158,7 +158,7 @@ class AlphabetLaboratory(Laboratory):
     def _follow(self, before: AlphabetState, after: AlphabetState) -> AlphabetState:
         known = self._characters(after.script)
         if after.character not in known:  # of another script
-            after = replace(after, character=next(iter(known), None))
+            after = replace(after, character=next(iter(known), 0))
         return moves.settled(before, after)
 
 
@@ -181,9 +181,11 @@ class FileRow(Buttons):
 
 def buttons(**actions: tuple[Any, Callable[[AlphabetState], AlphabetState]]) -> Buttons:
     """A row of buttons for what looks at the state only."""
-    return Buttons(
-        {name: (label, lambda view, move=move: move(view.state)) for name, (label, move) in actions.items()}
-    )
+
+    def seen(move: Callable[[AlphabetState], AlphabetState]) -> Callable[[View], AlphabetState]:
+        return lambda view: move(view.state)
+
+    return Buttons({name: (label, seen(move)) for name, (label, move) in actions.items()})
 
 
 def by_key(press: Callable[[AlphabetState, str], AlphabetState]) -> Callable[[View, KeyEvent], AlphabetState]:

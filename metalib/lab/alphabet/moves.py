@@ -55,7 +55,8 @@ class AlphabetResult:
 
 def judge(methods: Iterable[Method], state: AlphabetState) -> AlphabetResult:
     """The answers to the query where there is one, or why there are none."""
-    alphabet, answers, problem = state.alphabet, (), ""
+    alphabet, problem = state.alphabet, ""
+    answers: tuple[MethodAnswer, ...] = ()
     pending = Drawing.of(state.strokes) if state.strokes and state.target != QUERY else None
     if alphabet.query is not None:
         try:

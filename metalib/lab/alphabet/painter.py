@@ -54,7 +54,7 @@ class AlphabetPainter(Painter):
         colours = [COLOURS[number % len(COLOURS)] for number in range(len(self.methods) - 1)] + [look.GREY]
         self.bars = [sheet.bars(facecolor=colour) for colour in colours]
         self.shares = [[sheet.text(0, 0) for _row in range(MAX_CLASSES)] for _method in self.methods]
-        bold = {"ha": "right", "fontsize": look.TEXT, "fontweight": "bold"}
+        bold: look.Style = {"ha": "right", "fontsize": look.TEXT, "fontweight": "bold"}
         self.numbers = [sheet.text(50, 0, str(label), **bold) for label in range(1, MAX_CLASSES + 1)]
         self.pen = sheet.text(4, 0, "✎", fontsize=look.TITLE)
         self.around = sheet.frame(edgecolor=look.BLUE, linewidth=3.0)
@@ -135,8 +135,8 @@ class AlphabetPainter(Painter):
     def _column(self, number: int, state: AlphabetState, answer: MethodAnswer | None) -> None:
         """One method: a bar and its percentage for each class, and above them whom the query is taken for."""
         left, shares, alphabet = self.lefts[number], self.shares[number], state.alphabet
-        best = None if answer is None else answer.chosen
-        probabilities = np.zeros(0) if best is None else answer.probabilities
+        answer = answer or MethodAnswer("")
+        best, probabilities = answer.chosen, answer.probabilities
         middles = np.array([self.middle(state, label) for label in alphabet.classes[: len(probabilities)]])
         thick = min(0.6 * self.pitch(state), 24)
         lengths = np.maximum((self.column - GAP - SHARE) * probabilities, 1.5)

@@ -76,7 +76,8 @@ class DistanceResult(NamedTuple):
 def classify(state: DistanceState) -> DistanceResult:
     """p(y = c | x) = softmax over c of −d(x, p_c) / temperature."""
     query, prototypes = state.points[0], state.points[1:]
-    found = distances(*query, prototypes, state.distance)
+    x, y = query
+    found = distances(x, y, prototypes, state.distance)
     logits, true = -found / state.temperature, state.shown(state.truth)
     log_p = logits - np.logaddexp.reduce(logits)
     loss, gradient = math.nan, np.zeros(2)

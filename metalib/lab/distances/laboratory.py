@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
 from metalib import look
@@ -91,11 +92,11 @@ class Regions(Artist):
 
     def __init__(self, axes: Axes) -> None:
         super().__init__()
-        self.axes, self.colours = axes, np.full((1, 1, 4), 255, np.uint8)
+        self.axes, self.box, self.colours = axes, axes.bbox, np.full((1, 1, 4), 255, np.uint8)
         self.set_figure(axes.figure)
 
     def draw(self, renderer: Any) -> None:
-        box = self.axes.bbox
+        box = self.box
         across = round(box.width / self.colours.shape[1])
         up = round(box.height / self.colours.shape[0])
         context = renderer.new_gc()
@@ -135,8 +136,9 @@ class DistancePainter(Painter):
         self.plane = figure.add_axes(place)
         self.plane.set(xlim=(left, right), ylim=(bottom, top), xticks=range(-4, 5), yticks=range(-3, 4))
         self.plane.grid(False)
-        self.regions = self.plane.add_artist(Regions(self.plane))
-        dotted = {"linewidths": 1.2, "linestyles": [(0, (1, 2.5))]}
+        self.regions = Regions(self.plane)
+        self.plane.add_artist(self.regions)
+        dotted: look.Style = {"linewidths": 1.2, "linestyles": [(0, (1, 2.5))]}
         self.borders = LineCollection([], colors="#444444", linewidths=1.6)
         self.spokes = LineCollection([], colors="#444444", **dotted)
         for lines in (self.borders, self.spokes):
@@ -147,17 +149,31 @@ class DistancePainter(Painter):
             shrinkB=0,
         )  # fmt: skip
         self.plane.add_patch(self.arrow)
-        circle = {"color": "none", "markeredgecolor": look.BLACK, "markersize": 34, "markeredgewidth": 1.8}
+        circle: look.Style = {
+            "color": "none",
+            "markeredgecolor": look.BLACK,
+            "markersize": 34,
+            "markeredgewidth": 1.8,
+        }
         (self.ring,) = self.plane.plot([], [], "o", **circle)
         self.marks = [self._mark(self.plane, number, 23) for number in range(MAX_CLASSES)]
-        cross = {"color": look.BLACK, "markersize": 17, "markeredgecolor": "white", "markeredgewidth": 1.5}
+        cross: look.Style = {
+            "color": look.BLACK,
+            "markersize": 17,
+            "markeredgecolor": "white",
+            "markeredgewidth": 1.5,
+        }
         (self.query,) = self.plane.plot([], [], "X", **cross)
         moving = [self.regions, self.borders, self.spokes, self.origin, self.arrow, self.ring, self.query]
         return [*moving, *(artist for pair in self.marks for artist in pair), *self._build_bars(sheet)]
 
-    def _mark(self, axes: Axes, number: int, size: float) -> tuple[Artist, Artist]:
+    def _mark(self, axes: Axes, number: int, size: float) -> tuple[Line2D, Line2D]:
         """A prototype's mark, and its number inside."""
-        style = {"markerfacecolor": "white", "markeredgecolor": COLOURS[number], "markeredgewidth": 3.6}
+        style: look.Style = {
+            "markerfacecolor": "white",
+            "markeredgecolor": COLOURS[number],
+            "markeredgewidth": 3.6,
+        }
         (mark,) = axes.plot([], [], MARKERS[number], markersize=size, clip_on=False, **style)
         return mark, digit(axes, number + 1, bold=True, clip_on=False)
 
@@ -170,7 +186,7 @@ class DistancePainter(Painter):
         axis = sheet.line(moves=False, color="#444444", linewidth=1)
         axis.set_data([self.bar_at] * 2, [self.rows[0] - 30, self.rows[-1] + 30])
         self.bars = sheet.bars(facecolors=COLOURS)
-        large = {"ha": "right", "fontsize": look.TEXT}
+        large: look.Style = {"ha": "right", "fontsize": look.TEXT}
         self.distances = [sheet.text(self.distance_at, row, **large) for row in self.rows]
         self.chances = [sheet.text(self.p_at, row, fontweight="bold", **large) for row in self.rows]
         self.tags = [self._mark(sheet.axes, number, 20) for number in range(MAX_CLASSES)]

@@ -74,7 +74,7 @@ class EpisodePainter(Painter):
         line.set_data([self.right - 26] * 2, [12, self.height - 12])
         self.support, self.asked = sheet.tiles(), sheet.tiles()
         self.frame = sheet.frame(edgecolor=look.BLUE, linewidth=3.5)
-        bold = {"fontsize": look.TEXT, "fontweight": "bold"}
+        bold: look.Style = {"fontsize": look.TEXT, "fontweight": "bold"}
         self.numbers = [sheet.text(0, 28, ha="center", **bold) for _class in range(MAX_WAYS)]
         self.review = [
             (sheet.tiles(), sheet.text(0, 0, ha="center", va="top"),

@@ -40,15 +40,21 @@ MAX_STEPS, MAX_MOVES = 5, 60
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 GREYS = [str(grey) for grey in np.linspace(1.0, 0.78, len(LEVELS) + 1)]
 TASKS = ((look.PURPLE, "o"), (look.ORANGE, "s"), (look.SKY, "^"))
-ARROW_LOOKS = {
+ARROW_LOOKS: dict[str, look.Style] = {
     "maml": {"color": look.BLUE, "linestyle": "-"},
     "fomaml": {"color": look.VERMILION, "linestyle": (0, (4, 1.5))},
     "reptile": {"color": look.DARK_GREEN, "linestyle": (0, (1.2, 1.2))},
 }
-INK = {"color": look.BLACK, "linestyle": "none", "markeredgecolor": "white"}
-THETA = {"marker": "D", "markersize": 11, **INK}
-AVERAGE_BEST = {"marker": "P", "markersize": 15, **INK}
-MAML_BEST = {"marker": "*", "markersize": 19, **INK, "color": look.YELLOW, "markeredgecolor": look.BLACK}
+INK: look.Style = {"color": look.BLACK, "linestyle": "none", "markeredgecolor": "white"}
+THETA: look.Style = {"marker": "D", "markersize": 11, **INK}
+AVERAGE_BEST: look.Style = {"marker": "P", "markersize": 15, **INK}
+MAML_BEST: look.Style = {
+    "marker": "*",
+    "markersize": 19,
+    **INK,
+    "color": look.YELLOW,
+    "markeredgecolor": look.BLACK,
+}
 
 
 @dataclass(frozen=True)
@@ -142,13 +148,18 @@ class LandscapePainter(Painter):
         self.marks, self.trails, self.thetas = [], [], []
         for axes in self.panels:
             axes.grid(False)
-            trail = {"color": look.BLACK, "marker": ".", "markersize": 5, "linewidth": 1.4}
+            trail: look.Style = {"color": look.BLACK, "marker": ".", "markersize": 5, "linewidth": 1.4}
             self.trails += axes.plot([], [], **trail)
             self.marks.append([axes.plot([], [], **mark)[0] for mark in (AVERAGE_BEST, MAML_BEST)])
             self.thetas += axes.plot([], [], **THETA)
         self.ways = []
         for colour, marker in TASKS:
-            style = {"color": colour, "marker": marker, "markersize": 9, "markeredgecolor": look.BLACK}
+            style: look.Style = {
+                "color": colour,
+                "marker": marker,
+                "markersize": 9,
+                "markeredgecolor": look.BLACK,
+            }
             (line,) = self.left.plot([], [], color=colour, linewidth=2.4, marker=".", markersize=6)
             self.ways.append((line, *self.left.plot([], [], linestyle="none", **style)))
         self.arrows = {method: self._arrow(self.right, **style) for method, style in ARROW_LOOKS.items()}
@@ -156,8 +167,14 @@ class LandscapePainter(Painter):
         moving = [artist for group in (*self.ways, *self.marks) for artist in group]
         return [*moving, *self.trails, *self.arrows.values(), self.joint, *self.thetas]
 
-    def _arrow(self, axes: Axes, **style: Any) -> FancyArrowPatch:
-        shape = {"arrowstyle": "-|>", "mutation_scale": 20, "linewidth": 3, "shrinkA": 0, "shrinkB": 0}
+    def _arrow(self, axes: Axes, **style: Any) -> Any:
+        shape: look.Style = {
+            "arrowstyle": "-|>",
+            "mutation_scale": 20,
+            "linewidth": 3,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         return axes.add_patch(FancyArrowPatch((0, 0), (1, 1), **shape, **style))
 
     def update(self, state: LandscapeState, result: LandscapeResult) -> None:
@@ -184,7 +201,7 @@ class LandscapePainter(Painter):
         self._point(self.arrows, result)
         self._point({"joint": self.joint}, result)
 
-    def _point(self, arrows: dict[str, FancyArrowPatch], result: LandscapeResult) -> None:
+    def _point(self, arrows: dict[str, Any], result: LandscapeResult) -> None:
         """Turn the arrows downhill. Their lengths go with the square roots of the gradients', on one scale:
         a gradient a tenth as long as another is still seen, and all shrink near an optimum."""
         lengths = {method: float(np.linalg.norm(result.directions[method])) for method in arrows}
@@ -214,8 +231,9 @@ class LandscapePainter(Painter):
         ):
             level = [0.25 * float(np.median(losses))]
             ring = axes.contour(x, y, losses, levels=level, colors=[colour], linewidths=1.8, linestyles="--")
-            style = {"marker": marker, "markersize": 9, "markeredgecolor": colour, "markeredgewidth": 2}
-            self.scenery[axes] += [ring, *axes.plot(*centre, color="white", **style)]
+            (mark,) = axes.plot(*centre, marker, color="white", markersize=9)
+            mark.set(markeredgecolor=colour, markeredgewidth=2)
+            self.scenery[axes] += [ring, mark]
 
     def words(self, state: LandscapeState, result: LandscapeResult) -> Words:
         titles = (

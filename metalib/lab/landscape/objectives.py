@@ -89,9 +89,11 @@ def lowest(function: Callable[[np.ndarray], np.ndarray], window: tuple, rounds: 
 def optima(name: str, alpha: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """The θ (2,) in the window where the average loss is lowest, and where MAML's objective is."""
     landscape = LANDSCAPES[name]
-    return tuple(
-        lowest(lambda p, k=k: objective(landscape, p, alpha, k), landscape.window) for k in (0, steps)
-    )
+
+    def best(after: int) -> np.ndarray:
+        return lowest(lambda points: objective(landscape, points, alpha, after), landscape.window)
+
+    return best(0), best(steps)
 
 
 @dataclass(frozen=True)

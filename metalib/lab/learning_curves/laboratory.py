@@ -34,16 +34,16 @@ METHODS = {
     "maml": N_("MAML"),
     "protonet": N_("ProtoNet"),
 }
-LOOKS = {
+LOOKS: dict[str, look.Style] = {
     "plain": {"color": look.PURPLE, "linestyle": ":", "marker": "D", "markersize": 7},
     "scratch": {"color": look.ORANGE, "linestyle": (0, (5, 1.5)), "marker": "s", "markersize": 7},
     "joint": {"color": look.BLACK, "linestyle": "-.", "marker": "^", "markersize": 8},
     "maml": {"color": look.BLUE, "linestyle": "-", "marker": "o", "markersize": 8},
     "protonet": {"color": look.DARK_GREEN, "linestyle": (0, (3, 1, 1, 1)), "marker": "v", "markersize": 8},
 }
-WAVE = {"color": look.GREY, "linewidth": 2.0}
-HIT = {"color": look.BLUE, "linestyle": "none", "markersize": 12, "marker": "o"}
-MISS = {**HIT, "color": look.VERMILION, "marker": "x", "markeredgewidth": 3.5}
+WAVE: look.Style = {"color": look.GREY, "linewidth": 2.0}
+HIT: look.Style = {"color": look.BLUE, "linestyle": "none", "markersize": 12, "marker": "o"}
+MISS: look.Style = {**HIT, "color": look.VERMILION, "marker": "x", "markeredgewidth": 3.5}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def error(value: float, family: str) -> str:
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
-def pale(style: dict[str, Any]) -> dict[str, Any]:
+def pale(style: look.Style) -> look.Style:
     """The look of a method that does not stand out."""
     return {**style, "color": tuple(0.7 + 0.3 * part for part in to_rgb(style["color"]))}
 
@@ -96,7 +96,7 @@ class CurvesPainter(Painter):
         self.left = figure.add_axes((0.09, 0.145, 0.395, 0.835))
         self.curves = {name: BandedCurve(self.left, 0.18, **style) for name, style in LOOKS.items()}
         self.cursor = self.left.axvline(1, color=look.GREY, linewidth=2.0)
-        ringed = {"linestyle": "none", "markeredgecolor": "white"}
+        ringed: look.Style = {"linestyle": "none", "markeredgecolor": "white"}
         self.points = {
             name: self.left.plot([], [], **{**style, **ringed, "markersize": 12})[0]
             for name, style in LOOKS.items()
@@ -128,18 +128,14 @@ class CurvesPainter(Painter):
         for name, line in self.points.items():
             curve = result.curves.get(name)
             line.set_data(*([], []) if curve is None else ([result.shots], [curve.at(result.shots)[0]]))
-        is_wave = isinstance(result.task, WaveTask)
-        for name, line in self.lines.items():
-            shown = is_wave and name in result.shown
-            line.set_data(*(GRID, np.clip(result.task.predictions[name], -100, 100)) if shown else ([], []))
-        self.target.set_data(*(GRID, result.task.target) if is_wave else ([], []))
-        self.support.set_data(*result.task.support if is_wave else ([], []))
-        for image in (self.examples, self.queries):
-            image.set_visible(not is_wave)
-        for line in (self.hits, self.misses, *self.letters):
+        for line in (*self.lines.values(), self.target, self.support, self.hits, self.misses, *self.letters):
             line.set_data([], [])
-        if not is_wave:
+        for image in (self.examples, self.queries):
+            image.set_visible(isinstance(result.task, GlyphTask))
+        if isinstance(result.task, GlyphTask):
             self.update_glyphs(result, result.task)
+        else:
+            self.update_wave(result, result.task)
 
     def stand(self, result: CurvesResult) -> None:
         """What stands still for a family and a method: the curves with their bands, the axes, the rows."""
@@ -148,9 +144,9 @@ class CurvesPainter(Painter):
             style = LOOKS[name] if name in result.shown else pale(LOOKS[name])
             banded.line.set_color(style["color"])
             banded.band.set_color(style["color"])
-            mean, half = (curve.mean, curve.half_width) if curve else ([], [])
-            low, high = np.subtract(mean, half), np.add(mean, half)
-            banded.update(curve.shots if curve else [], *np.maximum((mean, low, high), 1e-9))
+            mean, half = np.array((curve.mean, curve.half_width) if curve else ([], []))
+            band = np.stack([mean, mean - half, mean + half])
+            banded.update(curve.shots if curve else [], *np.maximum(band, 1e-9))
         glyphs, shots = isinstance(result.task, GlyphTask), next(iter(result.curves.values())).shots
         self.left.set(xscale="log", yscale="log", xlabel=_("shots"), xlim=(0.9, 1.12 * shots[-1]))
         self.left.set(ylabel=_("wrong answers in %") if glyphs else _("mean squared error"))
@@ -164,6 +160,13 @@ class CurvesPainter(Painter):
         heights = [63, 152, *(self.row + self.step * row for row in range(len(LOOKS)))]
         for text, words, height in zip(self.rows, names if glyphs else [""] * 7, heights, strict=True):
             text.set(text=words, y=height)
+
+    def update_wave(self, result: CurvesResult, task: WaveTask) -> None:
+        """The right half for a wave."""
+        self.target.set_data(GRID, task.target)
+        self.support.set_data(*task.support)
+        for name in result.shown:
+            self.lines[name].set_data(GRID, np.clip(task.predictions[name], -100, 100))
 
     def update_glyphs(self, result: CurvesResult, task: GlyphTask) -> None:
         """The right half for five characters."""

@@ -43,8 +43,10 @@ def one_task(family: str, shots: int, draw: int) -> WaveTask | GlyphTask:
     """One test task; one shot more adds an example and leaves the others as they are."""
     tasks = FAMILIES[family].tasks("test", FAMILIES[family].shots[-1])
     methods = {name: learner(family, name, shots) for name in FAMILIES[family].methods}
-    make = wave_task if isinstance(tasks, SineTasks) else glyph_task
-    return make(tasks, methods, shots, draw)
+    if isinstance(tasks, Episodes):
+        return glyph_task(tasks, methods, shots, draw)
+    assert isinstance(tasks, SineTasks)
+    return wave_task(tasks, methods, shots, draw)
 
 
 @cache

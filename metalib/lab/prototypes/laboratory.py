@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 
 from metalib.data import ImageSet
 from metalib.i18n import N_, _
@@ -93,14 +94,14 @@ class PrototypeLaboratory(Laboratory):
             )
 
         @functools.lru_cache(maxsize=16)
-        def embedded(state: PrototypeState) -> tuple[Any, ...]:
+        def embedded(state: PrototypeState) -> tuple[Tensor, tuple[str, ...], np.ndarray]:
             pictures, names = deal(sets[state.characters], state.ways, state.shots, state.queries, state.draw)
             return pictures, names, embed(encoders[state.embedding], pictures)
 
         def compute(state: PrototypeState) -> PrototypeResult:
             # Pointing, and another distance, need no new pass through the network.
             episode = embedded(replace(state, distance="", selected=(0, 0)))
-            return judge(*episode, state.shots, state.distance)
+            return judge(*episode, shots=state.shots, distance=state.distance)
 
         names = {name: EMBEDDINGS.get(name, name) for name in encoders}
         begin = {

@@ -27,11 +27,17 @@ HOW = N_(
     "Mouse or arrow keys point at an example, Page Down at the next misjudged query; Enter draws a new "
     "episode."
 )
-NONE = {"linestyle": "none"}
-GREY = {"marker": "o", "color": look.GREY, **NONE}
-DISC = {"marker": "o", "markersize": 20, "markeredgecolor": look.BLACK, "markeredgewidth": 2, **NONE}
-HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 2, **NONE}
-MISSED = {"marker": "x", "color": look.BLACK, "markersize": 13, "markeredgewidth": 2.4, **NONE}
+NONE: look.Style = {"linestyle": "none"}
+GREY: look.Style = {"marker": "o", "color": look.GREY, **NONE}
+DISC: look.Style = {
+    "marker": "o",
+    "markersize": 20,
+    "markeredgecolor": look.BLACK,
+    "markeredgewidth": 2,
+    **NONE,
+}
+HOLLOW: look.Style = {"markerfacecolor": "white", "markeredgewidth": 2, **NONE}
+MISSED: look.Style = {"marker": "x", "color": look.BLACK, "markersize": 13, "markeredgewidth": 2.4, **NONE}
 
 
 class PlanePanel:
@@ -46,9 +52,9 @@ class PlanePanel:
         def line(**style: Any) -> Any:
             return axes.plot([], [], **{"markersize": 9, **style})[0]
 
-        self.regions = [
-            axes.add_patch(Polygon(np.zeros((1, 2)), facecolor=pale, edgecolor=look.GREY)) for pale in PALE
-        ]
+        self.regions = [Polygon(np.zeros((1, 2)), facecolor=pale, edgecolor=look.GREY) for pale in PALE]
+        for region in self.regions:
+            axes.add_patch(region)
         self.ties = line(color=look.BLACK, linewidth=1.2, linestyle=":")
         self.query = [line(marker=marker, markeredgecolor=colour, **HOLLOW) for colour, marker in KINDS]
         self.support = [
