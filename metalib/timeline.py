@@ -57,7 +57,7 @@ def plot_timeline(entries: tuple[Entry, ...] = WORKS) -> look.CourseFigure:
     years = [entry.year for entry in entries]
     if years != sorted(years):
         raise ValueError(_("The entries must be in the order of their years."))
-    words = "; ".join(f"{entry.year} {entry.authors}: {_(entry.what)}" for entry in entries)
+    words = _("; ").join(f"{entry.year} {entry.authors}: {_(entry.what)}" for entry in entries)
     figure = look.figure(10, 1.2 + 0.36 * len(entries), alt=_("A timeline. {words}.").format(words=words))
     axes = figure.subplots()
     first, last, rows = years[0], years[-1], len(entries) - 1

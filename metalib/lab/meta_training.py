@@ -113,7 +113,8 @@ class TrainingPainter(Painter):
         if result.iteration:
             loss = look.number(float(result.losses[result.iteration - 1]))
             text += _(", meta-loss {loss}").format(loss=loss)
-        return f"{text}. {adaptation_in_words(result.sine, result.adaptation, 'θ')}"
+        adaptation = adaptation_in_words(result.sine, result.adaptation, "θ")
+        return _("{text}.").format(text=text) + " " + adaptation
 
 
 class StartPause(Part):

@@ -218,7 +218,7 @@ def adaptation_in_words(state: SineState, result: SineResult, start: str) -> str
         text += _("; after step {step} it is {support} and {query}").format(
             step=result.steps, support=support, query=query
         )
-    return text + "."
+    return _("{text}.").format(text=text)
 
 
 def explosion(alpha: float, result: SineResult) -> str:

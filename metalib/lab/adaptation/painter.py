@@ -171,13 +171,13 @@ class AdaptationPainter(Painter):
         ).format(
             state=state,
             name=_(self.starts[state.start].label),
-            facts="; ".join(self.facts(state, result)),
-            told="; ".join(verdict(task, state.step, row) for row in shown(task)),
+            facts=_("; ").join(self.facts(state, result)),
+            told=_("; ").join(verdict(task, state.step, row) for row in shown(task)),
         )
         if average.n:
             told = (f"{step}: {', '.join(average.told(step))}" for step in range(state.steps + 1))
             text += _("Mean accuracy of {n} tasks on support and query after each step: {by_step}. ").format(
-                n=average.n, by_step="; ".join(told)
+                n=average.n, by_step=_("; ").join(told)
             )
         return text + _("Chance is {chance}.").format(chance=per_cent(1 / state.ways))
 

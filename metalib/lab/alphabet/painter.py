@@ -207,7 +207,7 @@ class AlphabetPainter(Painter):
         if not alphabet.examples:
             return _("The board is empty.")
         drawn = {
-            label: "; ".join(drawing.source or _("drawn") for drawing in alphabet.of_class(label))
+            label: _("; ").join(drawing.source or _("drawn") for drawing in alphabet.of_class(label))
             for label in alphabet.classes
         }
         said = ", ".join(

@@ -155,7 +155,7 @@ class EpisodePainter(Painter):
             one = _("query {n} is class {truth}, you said {yours}, {opponent} {machine}")
             rows = enumerate(zip(dealt.truth, result.yours, dealt.machine, strict=True), 1)
             words += _("It is over: {said}.").format(
-                said="; ".join(
+                said=_("; ").join(
                     one.format(n=n, truth=t + 1, yours=y + 1, opponent=self.opponent, machine=m + 1)
                     for n, (t, y, m) in rows
                 )

@@ -214,7 +214,7 @@ class CurvesPainter(Painter):
         text = _("Error on new tasks, {family}, after {shots} shots: ").format(
             family=FAMILIES[state.family].name, shots=result.shots
         )
-        return text + "; ".join(parts) + "."
+        return _("{text}.").format(text=text + _("; ").join(parts))
 
 
 def remark(state: CurvesState, result: CurvesResult) -> str:

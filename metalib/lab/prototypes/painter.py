@@ -188,7 +188,7 @@ class PrototypePainter(Painter):
         return Words((left, right), remark(state.distance))
 
     def describe(self, state: Any, result: PrototypeResult) -> str:
-        missed = "; ".join(
+        missed = _("; ").join(
             _("query {n} of class {way} goes to {answer}").format(
                 n=query + 1, way=way + 1, answer=result.answers[way, query] + 1
             )
