@@ -180,6 +180,26 @@ def test_nothing_is_cut_off(laboratory, size):
     page.set_viewport_size({"width": 1280, "height": 800})
 
 
+def test_a_longer_number_moves_no_picture(laboratory):
+    page = laboratory
+    page.set_viewport_size({"width": 1024, "height": 768})  # the right panel's numbers take one line or two
+    page.wait_for_timeout(300)
+    slider = page.get_by_role("slider", name="α (inner rate)")
+    places, lines = [], []
+    for key in ("Home", *["PageUp"] * 8, "End", "Home", *["PageUp"] * 8, "End"):
+        before = words(page)
+        slider.press(key)
+        wait_until(page, lambda before=before, key=key: words(page) != before or key == "Home", key)
+        page.wait_for_timeout(100)
+        top = page.locator(".metalib-laboratory").bounding_box()["y"]
+        places.append(page.locator(".metalib-stage").bounding_box()["y"] - top)
+        lines.append(page.locator(".metalib-legend").last.bounding_box()["height"])
+    second = len(places) // 2
+    assert len(set(lines[second:])) > 1, "here the legend takes another line now and then"
+    assert len({round(place) for place in places[second:]}) == 1
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
 def test_an_exploding_alpha_is_said_and_moves_nothing(laboratory):
     page = laboratory
     height = page.locator(".metalib-surface").bounding_box()["height"]

@@ -131,6 +131,21 @@ function showWords(model, place) {
   return () => model.off("change:words", show);
 }
 
+// A line that comes and goes while a slider is dragged must not move what stands below it: the room that was
+// once needed at this width is kept.
+function keepRoom(node) {
+  let width = 0;
+  const watcher = new ResizeObserver(() => {
+    if (node.clientWidth !== width) {
+      width = node.clientWidth;
+      node.style.minHeight = "";
+    }
+    if (width) node.style.minHeight = `${node.getBoundingClientRect().height}px`;
+  });
+  watcher.observe(node);
+  return () => watcher.disconnect();
+}
+
 // Events: one unanswered move is under way at most, and of those that wait the newest wins. Everything else is
 // sent at once and makes a waiting move stale.
 function eventSender(model) {
@@ -245,6 +260,7 @@ function render({ model, el }) {
 
   const stopPictures = showPictures(model, stage);
   const stopWords = showWords(model, words);
+  const stopKeeping = [words, message].map(keepRoom);
   const sender = eventSender(model);
   const pad = strokePad(model, stage);
   let pressed = false;
@@ -342,6 +358,7 @@ function render({ model, el }) {
     stopTending();
     stopPictures();
     stopWords();
+    for (const stop of stopKeeping) stop();
     sender.stop();
     pad.stop();
     model.off(looks, dress);
