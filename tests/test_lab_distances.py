@@ -332,6 +332,9 @@ def test_settings_are_taken_or_refused_in_one_sentence():
     np.testing.assert_allclose(lab.state.points[1:], [(0, 1), (1, 0), (1, 1)])
     with pytest.raises(TypeError, match="no gamma"):
         DistanceLaboratory(gamma=1)
+    for wrong in (6, -1, 1.5, None, math.nan):
+        with pytest.raises((TypeError, ValueError), match="^selected must "):
+            lab.set(selected=wrong)
 
 
 def test_a_temperature_of_100_is_read_as_100():

@@ -115,6 +115,12 @@ def test_the_cursor_stays_among_the_classes():
     assert [state(cursor=c).pointed for c in (-3, 0, 3, 9)] == [0, 0, 3, 3]
 
 
+def test_a_cursor_that_is_none_is_refused_in_one_sentence(lab):
+    for wrong in (9, -1, 1.5, None, "x"):
+        with pytest.raises((TypeError, ValueError), match="^cursor must "):
+            lab.set(cursor=wrong)
+
+
 def test_drawings_are_shown_as_they_are_kept_and_of_colours_the_one_with_most_ink(images, learner):
     key = EPISODE._replace(script="", number=0)
     grey = deal(images, learner, key)

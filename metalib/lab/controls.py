@@ -112,6 +112,14 @@ class Range(Control):
 
 
 @dataclass(frozen=True)
+class HiddenNumber(Range):
+    """A number that no widget shows."""
+
+    def widget(self, value: Any) -> None:
+        return None
+
+
+@dataclass(frozen=True)
 class Choice(Control):
     """One of several: stable identifier -> label."""
 
@@ -201,6 +209,11 @@ def counter(label: str, shown: str = "{number}", default: int = 0) -> Any:
 def hidden(default: Any) -> Any:
     """A part of the state without a control of its own, such as a point that is dragged in the picture."""
     return _declare(Control(), default)
+
+
+def hidden_number(default: int, low: int, high: int) -> Any:
+    """A whole number without a control of its own, such as which point the keys move."""
+    return _declare(HiddenNumber(low=low, high=high, kind="whole"), default)
 
 
 def _declare(control: Control, default: Any) -> Any:

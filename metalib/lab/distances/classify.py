@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metalib.i18n import N_, _
-from metalib.lab.controls import choice, hidden, log_slider, whole_slider
+from metalib.lab.controls import choice, hidden, hidden_number, log_slider, whole_slider
 from metalib.lab.distances.geometry import borders, distances, plane, slopes
 from metalib.learners import DISTANCE_LABELS
 
@@ -33,7 +33,7 @@ class DistanceState:
     truth: int = choice(N_("true class"), TRUTHS, 0)
     query: tuple[float, float] = hidden(QUERY)
     prototypes: Sequence[tuple[float, float]] = hidden(PROTOTYPES)
-    selected: int = hidden(0)
+    selected: int = hidden_number(0, 0, MAX_CLASSES)
 
     @property
     def points(self) -> np.ndarray:
