@@ -13,7 +13,19 @@ from IPython.core.formatters import DisplayFormatter
 from test_lab_picture import Dots
 
 from metalib.lab import KeyEvent, Laboratory, PointerEvent, Surface
-from metalib.lab.controls import choice, counter, hidden, log_slider, slider, whole_slider
+from metalib.lab.controls import (
+    choice,
+    counter,
+    hidden,
+    log_slider,
+    made_of,
+    optional,
+    point,
+    real,
+    slider,
+    whole,
+    whole_slider,
+)
 from metalib.lab.parts import Background, Buttons, Drag, Idle, Keys, Pad, Play, Touch
 from metalib.lab.surface import VIEW_MIME
 from metalib.lab.words import with_words
@@ -93,6 +105,37 @@ def test_set_raises_and_leaves_everything_as_it_was(lab, values, error, message)
 def test_a_laboratory_refuses_what_it_cannot_begin_with(values, error, message):
     with pytest.raises(error, match=message):
         Laboratory(State, compute, Dots(), initial=values)
+
+
+@pytest.mark.parametrize(
+    "checked, good, bad, message",
+    [
+        (real, 0.5, math.nan, "it must be a number, not nan"),
+        (whole, 3, 3.5, "it must be a whole number, not 3.5"),
+        (point, (1, 2.5), (1, math.inf), r"it must be two finite numbers, not \(1, inf\)"),
+        (point, (1, 2.5), ("a", "b"), "it must be two finite numbers"),
+        (point, (0, 0), (1, 2, 3), "it must be two finite numbers"),
+        (optional(point), None, 0, "it must be two finite numbers, not 0"),
+        (made_of(State), State(), "a state", "it must be of the kind State, not 'a state'"),
+        (made_of(State, many=True), (State(),), State(), r"it must be of the kind tuple\[State, ...\], not"),
+        (made_of(State, many=True), (), (1,), r"it must be of the kind tuple\[State, ...\], not \(1,\)"),
+    ],
+)
+def test_what_has_no_control_is_checked_too(checked, good, bad, message):
+    @dataclass(frozen=True)
+    class Hiding:
+        it: object = hidden(good, checked)
+
+    lab = Laboratory(Hiding, lambda state: [0.5], Dots())
+    picture = lab.surface.picture
+    for refused in (
+        lambda: Laboratory(Hiding, lambda state: [], Dots(), initial={"it": bad}),
+        lambda: lab.set(it=bad),
+    ):
+        with pytest.raises((ValueError, TypeError), match=message):
+            refused()
+    assert lab.state.it == good
+    assert lab.surface.picture == picture
 
 
 def test_numpys_numbers_are_numbers(lab):
@@ -284,7 +327,7 @@ def test_strokes_are_undone_and_cleared():
 # Parts
 @dataclass(frozen=True)
 class Point:
-    x: float = hidden(0.5)
+    x: float = hidden(0.5, real)
     turns: int = whole_slider("turns", 0, 0, 5)
 
 
@@ -352,7 +395,7 @@ def test_buttons_do_what_they_say_or_say_why_not():
 
 @dataclass(frozen=True)
 class Written:
-    strokes: tuple = hidden(())
+    strokes: tuple = hidden((), made_of(tuple, many=True))
 
 
 def test_a_pad_and_the_state_have_the_same_strokes():
@@ -415,6 +458,28 @@ def test_idle_work_is_shown_as_it_grows_and_begins_anew_for_another_state():
         while idle.is_running:
             await asyncio.sleep(0.001)
         assert lab.result == [4]
+
+    asyncio.run(watched())
+
+
+def test_idle_work_does_not_wipe_out_why_something_was_refused():
+    found = Sum()
+    idle = Idle(found.work)
+
+    def compute(state):
+        if state.turns == 4:
+            raise ValueError("not four turns")
+        return [found.done.get(state, 0)]
+
+    async def watched():
+        lab = Laboratory(Point, compute, Dots(), on=[idle])
+        from_browser(lab.controls["turns"], value=4)
+        while idle.is_running:
+            await asyncio.sleep(0.001)
+        assert lab.result == [4]
+        assert (lab.surface.message, lab.surface.failed) == ("not four turns", True)
+        from_browser(lab.controls["turns"], value=0)
+        assert (lab.surface.message, lab.surface.failed) == ("", False)
 
     asyncio.run(watched())
 

@@ -5,7 +5,7 @@
         start: str = choice(N_("start point"), {"random": N_("random"), "maml": N_("MAML")}, "maml")
         alpha: float = log_slider(N_("α (inner rate)"), 0.01, 1e-4, 1.0)
         draw: int = counter(N_("new draw"), N_("draw {number}"))
-        theta: tuple[float, float] | None = hidden(None)  # no control: dragged in the picture
+        theta: tuple[float, float] = hidden((0.4, 2.0), point)  # no control: dragged in the picture
 
 Labels are marked with `N_` and translated when a laboratory is shown. Only what ipywidgets 7.7 and 8.1 both
 have; the keyboard reaches and moves every control.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ _LABEL = {"description_width": "96px"}
 
 @dataclass(frozen=True)
 class Control:
-    """What a field may be, and the widget that shows it. This one is hidden: anything, no widget."""
+    """What a field may be, and the widget that shows it; this one has none."""
 
     label: str = ""
 
@@ -59,6 +59,16 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Hidden(Control):
+    """A field without a widget; `checked(name, value)` gives the value as the state keeps it."""
+
+    checked: Callable[[str, Any], Any] = lambda name, value: value
+
+    def check(self, name: str, value: Any) -> Any:
+        return self.checked(name, value)
+
+
+@dataclass(frozen=True)
 class Range(Control):
     """A number between `low` and `high`; `kind`: "linear", "log" (40 positions a power of ten), "whole"."""
 
@@ -69,7 +79,7 @@ class Range(Control):
     form: str = ".2f"
 
     def check(self, name: str, value: Any) -> Any:
-        number = self._number(name, value)
+        number = self.number(name, value)
         near = 0 if self.kind == "whole" else 1e-9 * abs(self.high)
         if not self.low - near <= number <= self.high + near:  # not a number is neither
             raise ValueError(
@@ -79,7 +89,8 @@ class Range(Control):
             )
         return number
 
-    def _number(self, name: str, value: Any) -> Any:
+    def number(self, name: str, value: Any) -> Any:
+        """The value as a number of this kind, wherever it lies."""
         try:
             if isinstance(value, bool | str):
                 raise TypeError
@@ -108,15 +119,7 @@ class Range(Control):
         return replace(self, low=allowed[0], high=allowed[1])
 
     def read(self, value: Any) -> Any:
-        return self._number(self.label, value)
-
-
-@dataclass(frozen=True)
-class HiddenNumber(Range):
-    """A number that no widget shows."""
-
-    def widget(self, value: Any) -> None:
-        return None
+        return self.number(self.label, value)
 
 
 @dataclass(frozen=True)
@@ -206,14 +209,64 @@ def counter(label: str, shown: str = "{number}", default: int = 0) -> Any:
     return _declare(Count(label, shown), default)
 
 
-def hidden(default: Any) -> Any:
-    """A part of the state without a control of its own, such as a point that is dragged in the picture."""
-    return _declare(Control(), default)
+def hidden(default: Any, checked: Callable[[str, Any], Any]) -> Any:
+    """A part of the state without a control of its own, such as a point that is dragged in the picture.
+
+    `checked(name, value)` returns what the state keeps, or raises ValueError or TypeError in one sentence:
+    `real`, `whole`, `point`, `optional(point)`, `made_of(Class)`, or a function of the laboratory's own.
+    """
+    return _declare(Hidden(checked=checked), default)
 
 
 def hidden_number(default: int, low: int, high: int) -> Any:
     """A whole number without a control of its own, such as which point the keys move."""
-    return _declare(HiddenNumber(low=low, high=high, kind="whole"), default)
+    return hidden(default, Range(low=low, high=high, kind="whole").check)
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number."""
+    return Range(kind="whole").number(name, value)
+
+
+def real(name: str, value: Any) -> float:
+    """A finite number."""
+    number = Range().number(name, value)
+    if not math.isfinite(number):
+        raise ValueError(_("{name} must be a number, not {value!r}.").format(name=name, value=value))
+    return number
+
+
+def point(name: str, value: Any) -> tuple[float, float]:
+    """Two finite numbers."""
+    try:
+        x, y = map(float, value)
+        if math.isfinite(x) and math.isfinite(y):
+            return x, y
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(_("{name} must be two finite numbers, not {value}.").format(name=name, value=value))
+
+
+def optional(checked: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """None, or what `checked` takes."""
+    return lambda name, value: None if value is None else checked(name, value)
+
+
+def made_of(kind: type, *, many: bool = False) -> Callable[[str, Any], Any]:
+    """An object of that class; `many`: a tuple of such objects."""
+
+    def checked(name: str, value: Any) -> Any:
+        if many and isinstance(value, tuple | list) and all(isinstance(one, kind) for one in value):
+            return tuple(value)
+        if not many and isinstance(value, kind):
+            return value
+        raise TypeError(
+            _("{name} must be of the kind {kind}, not {value!r}.").format(
+                name=name, kind=f"tuple[{kind.__name__}, ...]" if many else kind.__name__, value=value
+            )
+        )
+
+    return checked
 
 
 def _declare(control: Control, default: Any) -> Any:

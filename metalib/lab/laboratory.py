@@ -36,7 +36,7 @@ class Part:
         """Connect to the laboratory; returns a widget to show above the picture, or None."""
 
     def shown(self, laboratory: Laboratory) -> None:
-        """A state is on the screen."""
+        """A state is on the screen. This raises nothing: what is shown stays shown."""
 
 
 class Laboratory:
@@ -153,8 +153,14 @@ class Laboratory:
             return self.result
 
     def refresh(self) -> Any:
-        """Compute and show the present state again; returns the result."""
-        return self.go(self.state)
+        """Compute and show the present state again; returns the result. An error that is said stays: what was
+        refused is not what is shown again."""
+        with self.lock, self.surface.hold_sync():
+            said, failed = self.surface.message, self.surface.failed
+            result = self.go(self.state)
+            if failed:
+                self.surface.say(said, failed=True)
+            return result
 
     def _show(self, state: Any) -> None:
         controls = self._narrow(state)

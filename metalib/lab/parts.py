@@ -296,7 +296,7 @@ class Idle(Background):
         with laboratory.lock:
             while self.go_on(laboratory.state, float("inf")):
                 pass
-            return laboratory.refresh()
+            return laboratory.go(laboratory.state)
 
     def shown(self, laboratory: Laboratory) -> None:
         if laboratory.state != self._state:

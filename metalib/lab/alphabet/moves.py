@@ -6,15 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metalib.data import ImageSet
+from metalib.data import ImageSet, drawings
 from metalib.data.alphabet import Alphabet, Drawing, Strokes
-from metalib.i18n import N_
+from metalib.i18n import N_, _
 from metalib.lab.alphabet.answers import Method, MethodAnswer, answer
 from metalib.lab.alphabet.picking import next_drawing
-from metalib.lab.controls import choice, hidden, whole_slider
+from metalib.lab.controls import choice, hidden, made_of, optional, whole, whole_slider
 
 QUERY = 0  # beside the classes 1 … 10: what is written can be for the query
 STEP = {"ArrowLeft": -1, "ArrowUp": -1, "ArrowRight": 1, "ArrowDown": 1}
+
+
+def drawn(name: str, value: Any) -> Strokes:
+    """Strokes, or none yet; raises ValueError for strokes that are none."""
+    if not isinstance(value, tuple | list) or value:
+        drawings.checked(value)
+    return tuple(tuple((x, y) for x, y in stroke) for stroke in value)
 
 
 @dataclass(frozen=True)
@@ -30,9 +37,9 @@ class AlphabetState:
     steps: int = whole_slider(N_("inner steps"), 3, 0, 10)
     script: str = choice(N_("data set"), {})
     character: int = choice(N_("character"), {})
-    alphabet: Alphabet = hidden(Alphabet())
-    strokes: Strokes = hidden(())
-    cursor: int | None = hidden(None)
+    alphabet: Alphabet = hidden(Alphabet(), made_of(Alphabet))
+    strokes: Strokes = hidden((), drawn)
+    cursor: int | None = hidden(None, optional(whole))
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -54,8 +61,13 @@ class AlphabetResult:
 
 
 def judge(methods: Iterable[Method], state: AlphabetState) -> AlphabetResult:
-    """The answers to the query where there is one, or why there are none."""
+    """The answers to the query where there is one, or why there are none.
+
+    Raises ValueError: the example that is pointed at does not exist.
+    """
     alphabet, problem = state.alphabet, ""
+    if state.cursor is not None and not 0 <= state.cursor < len(alphabet.examples):
+        raise ValueError(_("There is no example {n}.").format(n=state.cursor + 1))
     answers: tuple[MethodAnswer, ...] = ()
     pending = Drawing.of(state.strokes) if state.strokes and state.target != QUERY else None
     if alphabet.query is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from metalib.i18n import N_, _
-from metalib.lab.controls import choice, hidden, hidden_number, log_slider, whole_slider
+from metalib.i18n import N_
+from metalib.lab.controls import choice, hidden, hidden_number, log_slider, point, whole_slider
 from metalib.lab.distances.geometry import borders, distances, plane, slopes
 from metalib.learners import DISTANCE_LABELS
 
@@ -18,6 +18,11 @@ MIN_CLASSES, MAX_CLASSES = 2, 5
 TRUTHS = {0: N_("none"), **{number: str(number) for number in range(1, MAX_CLASSES + 1)}}
 QUERY = (0.2, 0.5)
 PROTOTYPES = ((-2.0, 1.3), (1.7, 1.7), (0.4, -1.5), (-2.6, -1.4), (2.9, -0.7))
+
+
+def places(name: str, value: Any) -> tuple[tuple[float, float], ...]:
+    """Points; raises where one is none."""
+    return tuple(point(name, one) for one in (value if isinstance(value, Iterable) else [value]))
 
 
 @dataclass(frozen=True)
@@ -31,23 +36,14 @@ class DistanceState:
     temperature: float = log_slider(N_("temperature"), 1.0, 0.01, 100.0, form=".3g")
     classes: int = whole_slider(N_("classes"), 3, MIN_CLASSES, MAX_CLASSES)
     truth: int = choice(N_("true class"), TRUTHS, 0)
-    query: tuple[float, float] = hidden(QUERY)
-    prototypes: Sequence[tuple[float, float]] = hidden(PROTOTYPES)
+    query: tuple[float, float] = hidden(QUERY, point)
+    prototypes: tuple[tuple[float, float], ...] = hidden(PROTOTYPES, places)
     selected: int = hidden_number(0, 0, MAX_CLASSES)
 
     @property
     def points(self) -> np.ndarray:
-        """The query and the prototypes that are shown, (1 + classes, 2).
-
-        Raises:
-            ValueError: not all of them are two finite numbers.
-        """
+        """The query and the prototypes that are shown, (1 + classes, 2)."""
         prototypes = (*self.prototypes, *PROTOTYPES[len(self.prototypes) :])[: self.classes]
-        for name, place in (("query", self.query), *(("prototypes", one) for one in prototypes)):
-            if np.shape(place) != (2,) or not np.isfinite(place).all():
-                raise ValueError(
-                    _("{name} must be two finite numbers, not {value}.").format(name=name, value=place)
-                )
         return np.array([self.query, *prototypes], float)
 
     def shown(self, number: int) -> int:

@@ -15,7 +15,7 @@ import torch
 
 from metalib.data import ImageSet
 from metalib.i18n import N_, _
-from metalib.lab.controls import choice, counter, hidden, hidden_number, whole_slider
+from metalib.lab.controls import choice, counter, hidden, hidden_number, made_of, whole_slider
 from metalib.learners import Learner
 from metalib.tasks import Episodes
 
@@ -51,7 +51,7 @@ class EpisodeState:
     queries: int = whole_slider(N_("queries"), 1, 1, MAX_QUERIES)
     script: str = choice(N_("script"), {}, EVERY_SCRIPT)
     draw: int = counter(N_("new episode"), N_("no. {number}"), 1)
-    answers: tuple[Given, ...] = hidden(())
+    answers: tuple[Given, ...] = hidden((), made_of(Given, many=True))
     cursor: int = hidden_number(0, 0, MAX_WAYS - 1)
 
     @property

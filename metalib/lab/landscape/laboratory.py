@@ -18,7 +18,7 @@ from matplotlib.patches import FancyArrowPatch
 
 from metalib import look
 from metalib.i18n import N_, _
-from metalib.lab.controls import choice, hidden, log_slider, whole_slider
+from metalib.lab.controls import choice, hidden, log_slider, optional, point, whole_slider
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.landscape.objectives import (
     FAR,
@@ -68,7 +68,7 @@ class LandscapeState:
     method: str = choice(N_("go down by"), METHODS, "maml")
     beta: float = log_slider(N_("β (outer rate)"), 10**-0.825, 0.01, 1.0)
     moves: int = whole_slider(N_("meta-steps"), 0, 0, MAX_MOVES)
-    theta: tuple[float, float] | None = hidden(None)
+    theta: tuple[float, float] | None = hidden(None, optional(point))
 
     @property
     def land(self) -> Landscape:
@@ -80,10 +80,10 @@ def explore(state: LandscapeState) -> LandscapeResult:
     """`moves` outer steps from θ, and all there is to see there.
 
     Raises:
-        ValueError: θ is not two numbers, or far outside.
+        ValueError: θ is far outside.
     """
     theta = np.asarray(state.land.start if state.theta is None else state.theta, float)
-    if theta.shape != (2,) or not (np.abs(theta) < FAR).all():
+    if not (np.abs(theta) < FAR).all():
         raise ValueError(_("theta must be two finite numbers, not {value}.").format(value=state.theta))
     land, alpha, steps = state.land, state.alpha, state.steps
     trail = descent(land, theta, alpha, steps, method=state.method, beta=state.beta, moves=state.moves)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from metalib.data import ImageSet
 from metalib.i18n import N_, _
-from metalib.lab.controls import choice, counter, hidden, whole_slider
+from metalib.lab.controls import choice, counter, hidden, point, whole, whole_slider
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import ARROWS, Keys, Touch, View
 from metalib.lab.prototypes.episode import PrototypeResult, deal, embed, judge
@@ -32,6 +32,13 @@ ALL = {"all": N_("all")}
 MAX_WAYS, MAX_SHOTS, MAX_QUERIES = len(COLOURS), 10, 8
 
 
+def example(name: str, value: Any) -> tuple[int, int]:
+    """A class and a column."""
+    point(name, value)
+    way, column = value
+    return whole(name, way), whole(name, column)
+
+
 @dataclass(frozen=True)
 class PrototypeState:
     """One episode, how it is embedded and judged, and the example that is pointed at: `selected` is (class,
@@ -44,7 +51,7 @@ class PrototypeState:
     shots: int = whole_slider(N_("shots"), 1, 1, MAX_SHOTS)
     queries: int = whole_slider(N_("queries"), 5, 1, MAX_QUERIES)
     draw: int = counter(N_("new episode"), N_("no. {number}"), 1)
-    selected: tuple[int, int] = hidden((0, 0))
+    selected: tuple[int, int] = hidden((0, 0), example)
 
     @property
     def pointed(self) -> tuple[int, int]:
