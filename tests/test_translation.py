@@ -257,6 +257,15 @@ def test_a_translation_with_a_mistake_is_refused(course, old, new, said):
     assert str(error.value).startswith("zh/00_toy.md: ")
 
 
+def test_a_cell_with_a_line_that_is_no_python_stays_as_it_is(course):
+    """Of such a cell nobody can say that a replacement changes only words."""
+    english = course / "chapters" / "source" / "00_toy.md"
+    text = english.read_text("utf-8")
+    english.write_text(text.replace('print("support")', '%pip list\nprint("support")'), "utf-8")
+    with pytest.raises(sources.ChapterError, match="'last' is not plain Python in the English chapter"):
+        composed(course)
+
+
 def test_cells_in_another_order_are_refused(course):
     last = "```{code-cell}\n:name: last\n```\n"
     edit(course, last, "")

@@ -123,6 +123,8 @@ def _replaced(chapter: Chapter, cell, source: str, common: dict[str, str]) -> tu
     words, result = {**common, **own}, source
     for start, end in reversed(spans):
         result = result[:start] + words.get(source[start:end], source[start:end]) + result[end:]
+    if result != source and program(source) is None:
+        chapter.refuse(f"{where} is not plain Python in the English chapter: it has to stay as it is")
     if program(result) != program(source):
         chapter.refuse(f"in {where}, a replacement changes more than strings and comments:\n{result}\n")
     return result, there & set(common)
