@@ -173,7 +173,7 @@ def test_title_setup_and_links_are_in_the_language(course):
     assert "\n\n[English](../00_toy.ipynb)\n\n" in title
     assert "**学完本章，你将能够**\n\n- 看见它\n" in title
     after = "[01 What comes after](../01_after.ipynb)（英文）"
-    assert f"*阅读约 10 分钟，运行约 5 秒。先读：{after}, 96_none。*" in title
+    assert f"\n\n阅读约 10 分钟，运行约 5 秒。先读：{after}, 96_none。" in title
     assert cells["next-chapter"].source == f"**下一章：**{after}"
     assert cells["setup"].source.endswith('from metalib import exercises\n\nmetalib.use_language("zh")')
     assert "title" in cells and "## no heading" not in "".join(cell.source for cell in cells.values())

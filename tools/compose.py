@@ -48,7 +48,7 @@ LABELS = {
         edition="English",
         setup="Colab has what metalib needs: add metalib alone, replace nothing",
         goals="You will be able to",
-        effort="About {minutes} minutes to read, about {seconds} seconds to run. Read before: {before}.",
+        effort="*About {minutes} minutes to read, about {seconds} seconds to run. Read before: {before}.*",
         nothing="nothing",
         next="**Next chapter:** {link}",
     ),
@@ -143,7 +143,7 @@ def title_block(chapter: Chapter, chapters: list[Chapter], repository: str) -> s
 
 {goals}
 
-*{effort}*"""
+{effort}"""
 
 
 def editions(chapter: Chapter, chapters: list[Chapter]) -> str:

@@ -143,11 +143,11 @@ class Exercise:
         return f"Exercise({self.id!r}, {self.title!r})"
 
     def _repr_markdown_(self) -> str:
-        effort = _("Difficulty {n} of 3 {dots} · about {minutes} minutes").format(
+        effort = _("*Difficulty {n} of 3 {dots} · about {minutes} minutes*").format(
             n=self.difficulty, dots="●" * self.difficulty + "○" * (3 - self.difficulty), minutes=self.minutes
         )
         heading = _("### Exercise: {title}").format(title=self.title)
-        return f"{heading}\n\n*{effort}*\n\n{self.statement.strip()}"
+        return f"{heading}\n\n{effort}\n\n{self.statement.strip()}"
 
     @property
     def words(self) -> str:
