@@ -13,7 +13,7 @@ from PIL import Image
 
 from metalib.data import omniglot, store
 from metalib.data.download import DownloadError
-from metalib.data.omniglot import ArchiveError, Part, read_drawing, read_part
+from metalib.data.omniglot import Archive, ArchiveError, read_drawing, read_part
 from metalib.data.splits import SPLITS
 from metalib.paths import CacheError
 
@@ -30,7 +30,7 @@ def png(seed: int) -> bytes:
     return file.getvalue()
 
 
-def make_part(name: str, alphabets: tuple[str, ...], seed: int) -> tuple[Part, dict[str, bytes]]:
+def make_part(name: str, alphabets: tuple[str, ...], seed: int) -> tuple[Archive, dict[str, bytes]]:
     """A small archive of the same layout: two characters of 20 drawings an alphabet."""
     drawings = {
         f"{name}/{alphabet}/character{c:02}/{seed + c:04}_{d:02}.png": png(seed + 1000 * i + 50 * c + d)
@@ -41,7 +41,7 @@ def make_part(name: str, alphabets: tuple[str, ...], seed: int) -> tuple[Part, d
     drawings = dict(sorted(drawings.items()))
     listing = "".join(f"{hashlib.sha256(drawings[path]).hexdigest()}  {path}\n" for path in drawings)
     digest = hashlib.sha256(listing.encode()).hexdigest()
-    return Part(name, "http://127.0.0.1:9/" + name + ".zip", 1, len(drawings), digest), drawings
+    return Archive(name, "http://127.0.0.1:9/" + name + ".zip", 1, len(drawings), digest), drawings
 
 
 MADE = [

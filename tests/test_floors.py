@@ -44,6 +44,16 @@ def test_a_new_room_needs_a_floor(tmp_path):
     assert answer.returncode == 1 and "attic" in answer.stdout
 
 
+def test_no_two_classes_have_the_same_name():
+    """A name says which thing is meant, whatever module the reader comes from."""
+    homes: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "metalib").rglob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
 def test_editors_see_the_names_that_are_there():
     """The lazy table of metalib/__init__.py and its imports for type checkers say the same."""
     tree = ast.parse((ROOT / "metalib" / "__init__.py").read_text("utf-8"))

@@ -16,7 +16,7 @@ from metalib import MAML, ProtoNet, weights
 from metalib.data import ImageSet, alphabet_file, drawings
 from metalib.data.alphabet import Alphabet, Drawing
 from metalib.lab import AlphabetLaboratory
-from metalib.lab.alphabet.answers import PIXELS, Method, answer, nearest_neighbour
+from metalib.lab.alphabet.answers import PIXELS, AlphabetMethod, answer, nearest_neighbour
 from metalib.lab.alphabet.laboratory import default_learners
 from metalib.lab.alphabet.moves import QUERY
 from metalib.lab.alphabet.painter import AlphabetPainter, percent
@@ -93,7 +93,7 @@ def x(pictures):
 def test_protonet_answers_as_the_formula_says(episode):
     support, labels, query = episode
     learner = protonet().eval()
-    (given, _pixels) = answer([Method("P", [learner])], support, labels, query)
+    (given, _pixels) = answer([AlphabetMethod("P", [learner])], support, labels, query)
     with torch.no_grad():
         embed = partial(lambda picture: learner.encoder(x(picture)[None])[0])
         prototypes = [
@@ -109,7 +109,7 @@ def test_protonet_answers_as_the_formula_says(episode):
 def test_maml_answers_as_gradient_descent_by_hand_with_the_query_alone(episode, steps):
     support, labels, query = episode
     learner = maml(5)
-    (given, _pixels) = answer([Method("M", [learner])], support, labels, query, steps)
+    (given, _pixels) = answer([AlphabetMethod("M", [learner])], support, labels, query, steps)
     model, y = learner.model, torch.tensor(labels)
     values = {name: value.clone().requires_grad_() for name, value in model.named_parameters()}
     for _step in range(steps):
@@ -138,15 +138,15 @@ def test_the_nearest_neighbour_is_the_nearest(episode):
 
 
 def test_the_smallest_head_with_room_is_asked(images):
-    method = Method("M", [maml(8), maml(5)])
+    method = AlphabetMethod("M", [maml(8), maml(5)])
     assert [method.fitting(ways).model[-1].out_features for ways in (2, 5, 6, 8)] == [5, 5, 8, 8]
     with pytest.raises(ValueError, match="8 outputs: it tells 8 classes apart at most, and here are 9"):
         method.fitting(9)
     support = images.images[:9, 0, 0].numpy()
-    given = answer([method, Method("P", [protonet()])], support, range(9), support[3])
+    given = answer([method, AlphabetMethod("P", [protonet()])], support, range(9), support[3])
     assert given[0].chosen is None and "here are 9." in given[0].refusal
     assert given[1].chosen == 3 and given[1].probabilities.shape == (9,)
-    assert not Method("P", [protonet()]).takes_steps and method.takes_steps
+    assert not AlphabetMethod("P", [protonet()]).takes_steps and method.takes_steps
 
 
 def test_what_cannot_be_answered_is_said(episode):
@@ -156,15 +156,15 @@ def test_what_cannot_be_answered_is_said(episode):
     with pytest.raises(ValueError, match="With one class only there is nothing to decide"):
         answer([], support, (0,) * 6, query)
     with pytest.raises(ValueError, match="Sequential|MAML does not take pictures of 28 × 28"):
-        Method("M", [MAML(nn.Sequential(nn.Flatten(), nn.Linear(9, 5)))])
+        AlphabetMethod("M", [MAML(nn.Sequential(nn.Flatten(), nn.Linear(9, 5)))])
     wild = MAML(conv4(8, norm=None, downsample="stride", ways=5), alpha=1e30)
-    given = answer([Method("M", [wild])], support, (0, 0, 1, 1, 2, 2), query, steps=5)
+    given = answer([AlphabetMethod("M", [wild])], support, (0, 0, 1, 1, 2, 2), query, steps=5)
     assert given[0].chosen is None and "not finite" in given[0].refusal
 
 
 def test_it_adapts_once_for_one_support_set(episode):
     support, labels, query = episode
-    method, calls = Method("M", [maml(5)]), []
+    method, calls = AlphabetMethod("M", [maml(5)]), []
     learner = method.learners[0][1]
     inner = learner.adapt
     object.__setattr__(learner, "adapt", lambda *a, **k: calls.append(1) or inner(*a, **k))
@@ -173,7 +173,7 @@ def test_it_adapts_once_for_one_support_set(episode):
     answer([method], support, labels, query, 3)
     answer([method], support[:5], labels[:5], query, 3)
     assert len(calls) == 3
-    (fresh, _pixels) = answer([Method("M", [maml(5)])], support, labels, query, 2)
+    (fresh, _pixels) = answer([AlphabetMethod("M", [maml(5)])], support, labels, query, 2)
     np.testing.assert_array_equal(first.probabilities, fresh.probabilities)
 
 

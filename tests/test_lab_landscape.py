@@ -11,7 +11,7 @@ from metalib import look
 from metalib.lab import LandscapeLaboratory
 from metalib.lab.landscape.laboratory import LandscapePainter, LandscapeState, explore
 from metalib.lab.landscape.objectives import descent, directions, inner_path, objective, optima
-from metalib.tasks.landscapes import LANDSCAPES, Waves
+from metalib.tasks.landscapes import LANDSCAPES, SineLandscape
 
 VALUES = {"theta": (0.7, 1.3), "alpha": 0.08, "steps": 3}
 POINTS = np.random.default_rng(0).uniform(-1, 4, (7, 2))
@@ -19,7 +19,7 @@ POINTS = np.random.default_rng(0).uniform(-1, 4, (7, 2))
 
 def torch_losses(land, theta):
     """The tasks' losses at θ (2,) written a second time, in PyTorch."""
-    if isinstance(land, Waves):
+    if isinstance(land, SineLandscape):
         x = torch.linspace(-5, 5, 200_001, dtype=torch.float64)
         return [
             ((theta[0] * torch.sin(x - theta[1]) - a * torch.sin(x - p)) ** 2).mean() for a, p in land.centres

@@ -3,7 +3,7 @@
 import pytest
 from readable import check_texts
 
-from metalib.timeline import WORKS, Entry, plot_timeline
+from metalib.timeline import WORKS, Work, plot_timeline
 
 
 def test_the_timeline_is_readable_and_tells_everything_in_words():
@@ -16,4 +16,4 @@ def test_the_timeline_is_readable_and_tells_everything_in_words():
 
 def test_the_timeline_wants_its_years_in_order():
     with pytest.raises(ValueError, match="order of their years"):
-        plot_timeline((Entry(2017, "b", "", "idea"), Entry(2016, "a", "", "idea")))
+        plot_timeline((Work(2017, "b", "", "idea"), Work(2016, "a", "", "idea")))

@@ -44,7 +44,7 @@ class ArchiveError(ValueError):
 
 
 @dataclass(frozen=True)
-class Part:
+class Archive:
     """One of the two official archives.
 
     size: of the official zip, in bytes. listing: the SHA-256 of its list of drawings, a line
@@ -60,14 +60,14 @@ class Part:
 
 _URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/"
 PARTS = (
-    Part(
+    Archive(
         "images_background",
         _URL + "images_background.zip",
         9464212,
         19280,
         "deaa02f758afda524b3a045c7af40311f2d9ded3e2a39f715ece8470d474bc6a",
     ),
-    Part(
+    Archive(
         "images_evaluation",
         _URL + "images_evaluation.zip",
         6462886,
@@ -114,7 +114,7 @@ def omniglot(split: str = "train", by: str = "character", download: bool = False
     return chosen(images, split, by_alphabet(images, alphabets[split]), by)
 
 
-def _find(part: Part, may_download: bool) -> Path:
+def _find(part: Archive, may_download: bool) -> Path:
     """The folder or zip of one part: from METALIB_DATA, an earlier download, or a download now."""
     given = data_dir()
     # torchvision keeps its copy, unpacked, in a folder omniglot-py.
@@ -145,7 +145,7 @@ def _downloads() -> Path:
     return cache_dir() / "downloads"
 
 
-def read_part(part: Part, source: Path) -> dict[str, bytes]:
+def read_part(part: Archive, source: Path) -> dict[str, bytes]:
     """The drawings of one part, {path: PNG bytes} sorted by path, once their content has been checked.
 
     Raises ArchiveError. A damaged copy that metalib itself downloaded is deleted, so that the next call can
@@ -177,7 +177,7 @@ def read_part(part: Part, source: Path) -> dict[str, bytes]:
     return drawings
 
 
-def _from_zip(source: Path, wanted: re.Pattern, part: Part) -> dict[str, bytes]:
+def _from_zip(source: Path, wanted: re.Pattern, part: Archive) -> dict[str, bytes]:
     # Nothing is unpacked to disk, so no name in the archive can lead anywhere.
     with zipfile.ZipFile(source) as archive:
         members = sorted(
@@ -187,14 +187,14 @@ def _from_zip(source: Path, wanted: re.Pattern, part: Part) -> dict[str, bytes]:
         return {m.filename: archive.read(m) for m in members}
 
 
-def _from_folder(source: Path, wanted: re.Pattern, part: Part) -> dict[str, bytes]:
+def _from_folder(source: Path, wanted: re.Pattern, part: Archive) -> dict[str, bytes]:
     files = {f"{part.name}/{f.relative_to(source).as_posix()}": f for f in source.glob("*/character*/*.png")}
     files = {path: files[path] for path in sorted(files) if wanted.fullmatch(path)}
     _check_sizes(((path, file.stat().st_size) for path, file in files.items()), part)
     return {path: file.read_bytes() for path, file in files.items()}
 
 
-def _check_sizes(sizes, part: Part) -> None:
+def _check_sizes(sizes, part: Archive) -> None:
     """Refuse before reading what cannot be Omniglot, however large it claims to be."""
     count = 0
     for path, size in sizes:

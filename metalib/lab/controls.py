@@ -123,7 +123,7 @@ class Range(Control):
 
 
 @dataclass(frozen=True)
-class Choice(Control):
+class OneOf(Control):
     """One of several: stable identifier -> label."""
 
     options: Mapping[Any, str] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Choice(Control):
         pairs = [(_(label), known) for known, label in self.options.items()]
         return widgets.Dropdown(options=pairs, value=value, **self._style())
 
-    def narrowed(self, allowed: Mapping[Any, str]) -> Choice:
+    def narrowed(self, allowed: Mapping[Any, str]) -> OneOf:
         return replace(self, options=dict(allowed))
 
 
@@ -201,7 +201,7 @@ def log_slider(label: str, default: float, low: float, high: float, form: str = 
 def choice(label: str, options: Mapping[Any, str], default: Any = None) -> Any:
     """One of several, identifier -> label. Options that only a laboratory's arguments decide are given to
     `Laboratory`."""
-    return _declare(Choice(label, options), default)
+    return _declare(OneOf(label, options), default)
 
 
 def counter(label: str, shown: str = "{number}", default: int = 0) -> Any:

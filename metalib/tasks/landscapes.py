@@ -60,7 +60,7 @@ class Bowls(Landscape):
         return np.broadcast_to(self.matrices.reshape(-1, *[1] * (points.ndim - 2), 2, 2), shape)
 
 
-class Waves(Landscape):
+class SineLandscape(Landscape):
     """θ = (amplitude, phase) of a sine wave, whose loss is the mean squared error for x spread over −5 … 5.
 
     a·sin(x − p) = u·sin x + v·cos x with u = a·cos p and v = −a·sin p, and sin and cos are orthogonal on an
@@ -111,7 +111,7 @@ def turned(steep: float, flat: float, degrees: float) -> list[list[float]]:
 LANDSCAPES: dict[str, Landscape] = {
     "unequal": Bowls([(-1.6, -0.4), (1.6, 0.5)], [turned(2.0, 1.0, 25), turned(0.6, 0.3, 115)]),
     "equal": Bowls([(-1.8, -1.2), (1.9, -0.7), (-0.1, 1.9)], [turned(1.0, 0.4, 30)] * 3),
-    "waves": Waves([(4.2, 0.5), (2.2, 1.6), (3.2, 2.7)]),
+    "waves": SineLandscape([(4.2, 0.5), (2.2, 1.6), (3.2, 2.7)]),
 }
 NAMES = {
     "unequal": N_("a steep and a flat bowl"),

@@ -40,7 +40,7 @@ class MethodAnswer:
         return int(self.probabilities.argmax()) if len(self.probabilities) else None
 
 
-class Method:
+class AlphabetMethod:
     """A learner, or several, of which the one with the smallest head that has room for the classes is asked.
 
     A learner that adapts by gradient steps is asked with `transductive=False`: the query comes alone, without
@@ -87,7 +87,11 @@ class Method:
 
 
 def answer(
-    methods: Iterable[Method], support: np.ndarray, labels: Sequence[int], query: np.ndarray, steps: int = 3
+    methods: Iterable[AlphabetMethod],
+    support: np.ndarray,
+    labels: Sequence[int],
+    query: np.ndarray,
+    steps: int = 3,
 ) -> tuple[MethodAnswer, ...]:
     """What each method says to one query; the nearest neighbour in pixel space comes last.
 

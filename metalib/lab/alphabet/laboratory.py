@@ -19,7 +19,7 @@ from metalib.data.alphabet import MAX_CLASSES, Alphabet
 from metalib.data.omniglot import SIZE
 from metalib.i18n import N_, _
 from metalib.lab.alphabet import moves
-from metalib.lab.alphabet.answers import Method
+from metalib.lab.alphabet.answers import AlphabetMethod
 from metalib.lab.alphabet.moves import QUERY, AlphabetResult, AlphabetState, judge
 from metalib.lab.alphabet.painter import AlphabetPainter
 from metalib.lab.alphabet.picking import episode
@@ -231,7 +231,7 @@ def default_learners(names: Iterable[str]) -> dict[str, Any]:
     return {"ProtoNet": f"{kind}-protonet", "MAML": heads}
 
 
-def gathered(learners: Mapping[str, Any], load: Callable[[Any], Learner]) -> list[Method]:
+def gathered(learners: Mapping[str, Any], load: Callable[[Any], Learner]) -> list[AlphabetMethod]:
     """The methods of a mapping label -> learner, weight name, or several of these.
 
     Raises:
@@ -243,7 +243,7 @@ def gathered(learners: Mapping[str, Any], load: Callable[[Any], Learner]) -> lis
         )
     several = {name: one if isinstance(one, list | tuple) else [one] for name, one in learners.items()}
     return [
-        Method(name, [one if isinstance(one, Learner) else load(one) for one in given])
+        AlphabetMethod(name, [one if isinstance(one, Learner) else load(one) for one in given])
         for name, given in several.items()
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 from metalib.data import ImageSet, drawings
 from metalib.data.alphabet import Alphabet, Drawing, Strokes
 from metalib.i18n import N_, _
-from metalib.lab.alphabet.answers import Method, MethodAnswer, answer
+from metalib.lab.alphabet.answers import AlphabetMethod, MethodAnswer, answer
 from metalib.lab.alphabet.picking import next_drawing
 from metalib.lab.controls import choice, hidden, made_of, optional, whole, whole_slider
 
@@ -60,7 +60,7 @@ class AlphabetResult:
     problem: str = ""
 
 
-def judge(methods: Iterable[Method], state: AlphabetState) -> AlphabetResult:
+def judge(methods: Iterable[AlphabetMethod], state: AlphabetState) -> AlphabetResult:
     """The answers to the query where there is one, or why there are none.
 
     Raises ValueError: the example that is pointed at does not exist.
