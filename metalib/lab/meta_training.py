@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from metalib import look
 from metalib.history import smooth
 from metalib.i18n import N_, _
-from metalib.lab.controls import counter, whole_slider
+from metalib.lab.controls import controls_of, counter, whole_slider
 from metalib.lab.laboratory import Laboratory, Part
 from metalib.lab.panels import StepCurves
 from metalib.lab.parts import Background, Play
@@ -153,7 +153,8 @@ class TrainingLaboratory(Laboratory):
 
     Raises:
         TypeError: the learner does not adapt by gradient steps.
-        ValueError, TypeError: iterations is not a whole number of at least 1.
+        ValueError, TypeError: iterations is not a whole number of at least 1; steps or shots are not what the
+            sine laboratory takes.
     """
 
     def __init__(
@@ -174,6 +175,8 @@ class TrainingLaboratory(Laboratory):
             )
         self.training, self.iterations = training, iterations
         alpha = training.learner.alpha if alpha is None else alpha
+        can = controls_of(SineState)
+        steps, shots = can["steps"].check("steps", steps), can["shots"].check("shots", shots)
         self._adaptation = SineState(steps=steps, shots=shots, alpha=alpha)
         self.snapshots: list[tuple[int, dict[str, torch.Tensor]]] = []
         self._planned = planned_moments(training.iteration, iterations)
