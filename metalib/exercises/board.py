@@ -89,7 +89,7 @@ def _facts(entries: dict, id: str) -> dict:
 
 
 def _exercise_state(facts: dict) -> tuple[str, str]:
-    hints = facts.get("hints", 0)
+    hints = progress.number(facts, "hints")
     helped = " " + ngettext("({n} hint)", "({n} hints)", hints).format(n=hints) if hints else ""
     if facts.get("passed"):
         if facts.get("solution"):

@@ -11,11 +11,13 @@ order, and two notebooks that are open at once do not lose each other's entries.
 know (a newer metalib wrote them) are kept as they are.
 
 No trouble with the file ever stops a lesson: it costs one printed line, and progress is then kept in memory
-until the kernel ends.
+until the kernel ends. Of a damaged file every entry that is whole is taken over into a new one.
 """
 
 import json
+import math
 import os
+import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from metalib.i18n import _
 from metalib.paths import progress_dir, write_atomically
 
 VERSION = 1
+DEEPEST = 20  # of the values in an entry; our own go down to 2
 
 _in_memory: dict[str, dict] = {}  # what this kernel could not write
 _notes_said: set[str] = set()
@@ -69,13 +72,19 @@ def record(id: str, **facts) -> None:
 
 
 def reset() -> None:
-    """Forget all progress. The old file stays beside the new one as `progress.json.bak`."""
+    """Forget all progress. The old file stays beside the new one as `progress.json.bak` (or `.bak2`, ...)."""
     _in_memory.clear()
     try:
         if path().exists():
-            os.replace(path(), _backup())
+            _set_aside()
     except OSError as error:
         _say_once(_("The progress file could not be set aside. {reason}").format(reason=error))
+
+
+def number(facts: dict, name: str) -> int:
+    """A fact that counts something, 0 where it is missing or is no number."""
+    value = facts.get(name, 0)
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 def merge(old: dict, new: dict) -> dict:
@@ -98,22 +107,71 @@ def merge(old: dict, new: dict) -> dict:
 
 def _read() -> dict:
     """The file's content; may raise OSError. A file that is no progress file is set aside."""
-    empty = {"version": VERSION, "entries": {}}
+    empty: dict = {"version": VERSION, "entries": {}}
     try:
-        document = json.loads(path().read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or not isinstance(document.get("entries", {}), dict):
-            raise ValueError("not a progress file")
-        return {**empty, **document}
+        text = _text()
     except FileNotFoundError:
         return empty
-    except ValueError:  # not JSON, not UTF-8, or not ours
-        os.replace(path(), _backup())
+    try:
+        document = json.loads(text)
+        if not isinstance(document, dict) or not isinstance(document.get("entries", {}), dict):
+            raise ValueError("not a progress file")
+        document = {**empty, **document}
+        if not all(_shallow(value) for value in document.values()):
+            raise ValueError("too deep")
+        return document
+    except (ValueError, RecursionError):  # not JSON, not ours, or nested beyond measure
+        backup = _set_aside()
+        kept = _whole_entries(text)
         _say_once(
-            _("The progress file was damaged; it is set aside as {backup} and a new one begins.").format(
-                backup=_backup()
+            _(
+                "The progress file was damaged; it is set aside as {backup} and a new one begins with the "
+                "{count} entries that are whole."
+            ).format(backup=backup, count=len(kept))
+            if kept
+            else _("The progress file was damaged; it is set aside as {backup} and a new one begins.").format(
+                backup=backup
             )
         )
-        return empty
+        document = {**empty, "entries": kept}
+        if kept:
+            _write(document)
+        return document
+
+
+def _text() -> str:
+    """The file as text, whatever mark an editor has put before it; what is no text at all becomes signs that
+    no JSON has."""
+    try:
+        return path().read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        content = path().read_bytes()
+        return content.decode(json.detect_encoding(content), "replace")
+
+
+def _shallow(value, depth: int = DEEPEST) -> bool:
+    """Whether values lie at most so deep in one another."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_shallow(part, depth - 1) for part in inner)
+    return True
+
+
+def _whole_entries(text: str) -> dict[str, dict]:
+    """The entries of a damaged file that can still be read, `"chapter/name": {facts}`, wherever they are."""
+    found: dict[str, dict] = {}
+    reader = json.JSONDecoder()
+    for match in _ENTRY.finditer(text):
+        try:
+            facts, _end = reader.raw_decode(text, match.end() - 1)
+        except (ValueError, RecursionError):
+            continue
+        if _shallow(facts):
+            found = merge(found, {match[1]: facts})
+    return found
+
+
+_ENTRY = re.compile(r'"(\d\d/[\w-]+)"\s*:\s*\{')
 
 
 def _write(document: dict) -> None:
@@ -121,8 +179,15 @@ def _write(document: dict) -> None:
     write_atomically(path(), text.encode("utf-8"))
 
 
-def _backup() -> Path:
-    return path().with_name(path().name + ".bak")
+def _set_aside() -> Path:
+    """Give the file another name, one that no earlier copy has, and return it."""
+    backup = path().with_name(path().name + ".bak")
+    number = 1
+    while backup.exists():
+        number += 1
+        backup = path().with_name(f"{path().name}.bak{number}")
+    os.replace(path(), backup)
+    return backup
 
 
 @contextmanager
