@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import os
 import sys
 import time
 from pathlib import Path
 
 from metalib import doctor
-from metalib.i18n import _
+from metalib.i18n import _, language, use_language
 
 # What needs torch is imported by the commands themselves: the doctor must be able to say that torch is
 # missing.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for a failure said in a sentence, 130 if interrupted."""
+    """Run one command; returns the exit status: 0, 1 for a failure said in a sentence, 130 if interrupted.
+
+    A failure that nobody foresaw is a sentence as well; ``python -X dev -m metalib`` shows where it arose.
+    """
+    _speak_plainly()
     parser = argparse.ArgumentParser(
         prog="python -m metalib", description="The helper package of the course Learning to Learn."
     )
@@ -59,13 +65,66 @@ def main(arguments: list[str] | None = None) -> int:
 
     options = parser.parse_args(arguments)
     try:
-        return options.call(options)
+        status = options.call(options)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print(_("Interrupted."), file=sys.stderr)
         return 130
-    except (OSError, ValueError, TypeError, FloatingPointError) as error:
-        print(error, file=sys.stderr)
+    except BrokenPipeError:
+        # Whoever was reading, such as `head`, has seen enough. What Python would still write goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        print(_sentence(error), file=sys.stderr)
+        return 1
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, without a traceback. Errors of metalib's own say what to do; others are named."""
+    said = str(error).strip()
+    if isinstance(error, ImportError):
+        return _("{reason}. `python -m metalib doctor` says what is missing.").format(reason=said)
+    if isinstance(error, OSError | ValueError | TypeError | FloatingPointError) and said:
+        return said
+    return _(
+        "That did not work ({kind}: {reason}). `python -X dev -m metalib`, with the same words behind it, "
+        "shows where it arose."
+    ).format(kind=type(error).__name__, reason=said.splitlines()[0] if said else _("without a reason"))
+
+
+def _speak_plainly() -> None:
+    """Say everything in what the console or the file can hold: an old code page knows neither arrows nor
+    Chinese, and must not turn a message into another fault."""
+    codecs.register_error("metalib.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        if not hasattr(stream, "reconfigure"):
+            continue
+        stream.reconfigure(errors="metalib.plain")
+        if language() == "zh":
+            try:
+                "学习".encode(encoding)
+            except UnicodeEncodeError:
+                use_language("en")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Signs that an encoding does not have, in those that every one has."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_SIGNS.get(sign, "?") for sign in signs), error.end
+
+
+_SIGNS = {
+    **{"→": "->", "←": "<-", "±": "+/-", "×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "·": "*"},
+    **{"≤": "<=", "≥": ">=", "°": " degrees", "α": "alpha", "β": "beta", "θ": "theta", "φ": "phi"},
+    **{"“": '"', "”": '"', "‘": "'", "’": "'", "′": "'", "│": "|", "✓": "+", "◐": "o", "○": "."},
+    **dict.fromkeys("█▉▊▋▌▍▎▏", "#"),  # a progress bar
+}
 
 
 def _doctor(_options: argparse.Namespace) -> int:
@@ -75,32 +134,36 @@ def _doctor(_options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    import torch
-
     from metalib import weights
+    from metalib.paths import check_writable
+    from metalib.tasks.batch import check_positive
     from metalib.training import run
 
     recipe = weights.Recipe.read(options.config)
     if options.seed is not None:
         recipe = recipe.with_seed(options.seed)
-    iterations = options.iterations or recipe.training["iterations"]
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    iterations = recipe.training["iterations"] if options.iterations is None else options.iterations
+    check_positive(iterations=iterations)
+    device = _device(options.device)
     faster = {"compile": True} if recipe.training.get("compile") and not options.no_compile else {}
     learner = recipe.build(**faster).to(device)
+    # Whatever can fail afterwards fails now: a folder that cannot be written, an evaluation that cannot be.
     checkpoint = options.output / f"{recipe.name}.checkpoint"
-    began = time.perf_counter()
+    check_writable(checkpoint, *weights.paths_of(options.output, recipe))
     training = recipe.trainer(learner)
+    recipe.rehearse(learner)
     history = run(training, iterations, checkpoint=checkpoint)
     print(history)
     if history.interrupted:
         print(_("The checkpoint is {path}; the same command goes on from there.").format(path=checkpoint))
         return 130
+    began = time.perf_counter()
     results = recipe.evaluations(learner)
     command = f"python -m metalib train --config {options.config}"
     for name in ("iterations", "seed"):
         if getattr(options, name) is not None:
             command += f" --{name} {getattr(options, name)}"
-    seconds = time.perf_counter() - began
+    seconds = history.seconds + time.perf_counter() - began
     path = weights.save(
         options.output, recipe, learner, results, command=command, iterations=iterations, seconds=seconds
     )
@@ -110,9 +173,35 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _device(wanted: str | None) -> str:
+    """The device to train on: the one asked for, else a GPU where there is one.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    import torch
+
+    if wanted is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=wanted).add_(1).item()
+    except Exception as error:  # each kind of device refuses in its own way
+        raise ValueError(
+            _("There is no device {wanted!r} here ({reason}). Without --device it is {usual}.").format(
+                wanted=wanted,
+                reason=str(error).strip().splitlines()[0],
+                usual="cuda" if torch.cuda.is_available() else "cpu",
+            )
+        ) from error
+    return wanted
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from metalib import weights
+    from metalib.tasks.batch import check_positive
 
+    if options.tasks is not None:
+        check_positive(tasks=options.tasks)
     learner, recipe = weights.load(options.weights), weights.recipe(options.weights)
     print(recipe.title)
     _print_results(recipe.evaluations(learner, options.tasks))

@@ -20,6 +20,8 @@ class History:
     metric: str = "loss"
     """What the validation scores are: ``"accuracy"`` or ``"loss"``."""
     interrupted: bool = False
+    seconds: float = 0.0
+    """Time spent on it, the parts before interruptions included."""
 
     def add_validation(self, iteration: int, score: Evaluation) -> None:
         """Keep one validation score."""
@@ -63,12 +65,22 @@ class History:
 
     def state_dict(self) -> dict:
         """As plain containers, for a checkpoint."""
-        return {"loss": self.loss, "validation": self.validation, "metric": self.metric}
+        return {
+            "loss": list(self.loss),
+            "validation": [list(entry) for entry in self.validation],
+            "metric": self.metric,
+            "seconds": self.seconds,
+        }
 
     @classmethod
     def from_state_dict(cls, state: dict) -> History:
         """The history that ``state_dict`` described."""
-        return cls(list(state["loss"]), [tuple(entry) for entry in state["validation"]], state["metric"])
+        return cls(
+            [float(value) for value in state["loss"]],
+            [(int(at), float(mean), float(half)) for at, mean, half in state["validation"]],
+            str(state["metric"]),
+            seconds=float(state["seconds"]),
+        )
 
 
 def smooth(values: list[float], window: int | None = None) -> list[float]:

@@ -74,7 +74,10 @@ def write_atomically(path: str | Path, content: bytes | Callable[[BinaryIO], obj
                 file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(unfinished, path)
+            if fcntl is not None:  # while it is still locked
+                os.replace(unfinished, path)
+        if fcntl is None:  # Windows renames no file that is open
+            os.replace(unfinished, path)
     except BaseException as error:
         unfinished.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, CacheError):

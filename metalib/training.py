@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import copy
+import math
 import signal
 import threading
-from collections.abc import Iterator
+import time
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
 
-from metalib.evaluation import TaskDistribution, evaluate, on_learners_device
+from metalib import checkpoint as files
+from metalib.description import Description, differences
+from metalib.evaluation import Evaluation, TaskDistribution, evaluate, on_learners_device
 from metalib.history import History
 from metalib.i18n import _
 from metalib.learners import Learner
-from metalib.paths import write_atomically
-from metalib.tasks.batch import check_generator, check_positive
+from metalib.paths import check_writable
+from metalib.randomness import governed
+from metalib.tasks.batch import check_generator, check_whole
+
+FORMAT = 1
+"""Of the checkpoints; raise with every change that an older metalib could not read."""
 
 
 @dataclass
 class Training:
     """A training run that moves one meta-iteration at a time; ``fit`` and the live laboratory both drive it.
 
-    A meta-iteration draws ``meta_batch`` tasks, and takes one optimiser step on ``learner.loss``.
+    A meta-iteration draws ``meta_batch`` tasks, and takes one optimiser step on ``learner.loss``. The
+    generator alone decides: global random numbers (a model's dropout, a task distribution that calls
+    ``numpy.random``) follow from its state while a step is taken, and are as before afterwards.
 
     Args:
         learner: what to train; it is changed in place.
@@ -37,8 +50,10 @@ class Training:
         halve_every: halve β every so many iterations; ``None`` keeps it.
         validation: tasks to score every ``validate_every`` iterations, always the same ``validation_tasks``
             ones.
+        about: what else must be the same where a checkpoint is gone on from, such as a recipe's seed.
 
     Raises:
+        TypeError: something is of another kind.
         ValueError: counts below 1, a β that is not positive, or a learner with nothing to train.
     """
 
@@ -53,16 +68,28 @@ class Training:
     validate_every: int = 100
     validation_tasks: int = 100
     history: History = field(default_factory=History)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_positive(
-            meta_batch=self.meta_batch,
-            validate_every=self.validate_every,
-            validation_tasks=self.validation_tasks,
-        )
+        if not isinstance(self.learner, Learner):
+            raise TypeError(
+                _("learner must be a metalib.Learner, such as metalib.MAML(network), not {kind}.").format(
+                    kind=type(self.learner).__name__
+                )
+            )
+        for name in ("tasks", "validation"):
+            given = getattr(self, name)
+            if not (callable(getattr(given, "sample", None)) or (given is None and name == "validation")):
+                raise TypeError(
+                    _("{name} must draw tasks, by sample(n_tasks, generator), which {kind} does not.").format(
+                        name=name, kind=type(given).__name__
+                    )
+                )
+        for name in ("meta_batch", "halve_every", "validate_every", "validation_tasks"):
+            if name != "halve_every" or self.halve_every is not None:
+                setattr(self, name, check_whole(name, getattr(self, name), 1))
         check_generator(self.generator)
-        if not (0 < self.lr < float("inf")):
-            raise ValueError(_("lr must be a finite positive number, not {value}.").format(value=self.lr))
+        self.lr = check_rate(self.lr)
         trained = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
         if not trained:
             raise ValueError(
@@ -76,6 +103,22 @@ class Training:
                 _("optimiser must be 'adam' or 'sgd', not {value!r}.").format(value=self.optimiser)
             )
         self._optimiser = makers[self.optimiser](trained, lr=self.lr)
+        self._trained = trained
+        self._described = self._description()
+        self._changes_said = ""
+
+    def _description(self) -> Description:
+        """What decides the numbers of this training, but for its generator's state."""
+        settings = {name: getattr(self, name) for name in ("meta_batch", "lr", "optimiser", "halve_every")}
+        watched = (
+            {}
+            if self.validation is None
+            else {n: getattr(self, n) for n in ("validation", "validate_every", "validation_tasks")}
+        )
+        generator = f"of device {self.generator.device.type}"
+        return Description(
+            learner=self.learner, tasks=self.tasks, **settings, generator=generator, **self.about, **watched
+        )
 
     @property
     def iteration(self) -> int:
@@ -88,63 +131,172 @@ class Training:
         Raises:
             FloatingPointError: the meta-loss is not finite. The meta-parameters keep their last good values.
         """
+        began = time.perf_counter()
         self.learner.train()
-        batch = on_learners_device(self.tasks.sample(self.meta_batch, self.generator), self.learner)
-        self._optimiser.zero_grad(set_to_none=True)
-        loss = self.learner.loss(batch)
+        with governed(self.generator, self._trained[0].device):
+            batch = on_learners_device(self.tasks.sample(self.meta_batch, self.generator), self.learner)
+            self._optimiser.zero_grad(set_to_none=True)
+            loss = self.learner.loss(batch)
+            loss.backward()
         value = loss.item()
-        if not value < float("inf"):
+        # Infinite slopes of a finite loss would make the parameters useless as well.
+        slopes = sum(p.grad.sum() for p in self._trained if p.grad is not None)
+        if not (math.isfinite(value) and math.isfinite(float(slopes))):
             raise FloatingPointError(
                 _(
                     "The meta-loss became {value} in iteration {iteration}. Train with a smaller alpha or a "
                     "smaller lr."
                 ).format(value=value, iteration=self.iteration + 1)
+                if not math.isfinite(value)
+                else _(
+                    "The slope of the meta-loss became infinite in iteration {iteration}. Train with a "
+                    "smaller alpha or a smaller lr."
+                ).format(iteration=self.iteration + 1)
             )
-        loss.backward()
         if self.halve_every:
             self._optimiser.param_groups[0]["lr"] = self.lr * 0.5 ** (self.iteration // self.halve_every)
         self._optimiser.step()
         self.history.loss.append(value)
         if self.validation is not None and self.iteration % self.validate_every == 0:
-            # A generator of its own: how often we look must not change what is trained.
-            score = evaluate(
-                self.learner, self.validation, self.validation_tasks, torch.Generator().manual_seed(0)
-            )
-            self.history.add_validation(self.iteration, score)
+            self.history.add_validation(self.iteration, self._validate(self.validation_tasks))
+        self.history.seconds += time.perf_counter() - began
         return value
 
+    def _validate(self, n_tasks: int) -> Evaluation:
+        # A generator of its own: how often we look must not change what is trained.
+        generator = torch.Generator().manual_seed(0)
+        assert self.validation is not None
+        states = {where: files.random_state(source) for where, source in self._described.sources.items()}
+        try:
+            with governed(generator, self._trained[0].device):
+                return evaluate(self.learner, self.validation, n_tasks, generator)
+        finally:
+            for where, state in states.items():
+                files.set_random_state(self._described.sources[where], state)
+
+    def rehearse(self) -> None:
+        """Score one validation task now, so that a mistake there is not found after hours of training."""
+        if self.validation is not None:
+            self._validate(1)
+
     def save(self, path: str | Path) -> None:
-        """Write everything needed to go on from here, whole or not at all."""
+        """Write everything needed to go on from here, whole or not at all: the states of the learner, of the
+        optimiser and of all that is random, the history, and a description of what made them."""
+        if (changed := differences(self._described.settings, self._description().settings)) and (
+            changed != self._changes_said
+        ):
+            self._changes_said = changed
+            warnings.warn(
+                _(
+                    "Something has changed since this training began that a checkpoint does not hold "
+                    "({changes}): whoever goes on from it begins with the first of these values."
+                ).format(changes=changed),
+                stacklevel=2,
+            )
+        sources = self._described.sources.items()
         state = {
+            "format": FORMAT,
+            "made": self._described.settings,
+            "where": self._where(),
             "learner": self.learner.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "generator": self.generator.get_state(),
+            "random": {where: files.random_state(source) for where, source in sources},
             "history": self.history.state_dict(),
         }
-        write_atomically(path, lambda file: torch.save(state, file))
+        files.write(path, state)
 
     def load(self, path: str | Path) -> None:
         """Go on from what ``save`` wrote: the next step is the one that would have come next.
 
+        All is checked before anything changes, and a failure changes nothing. A checkpoint from a GPU can be
+        gone on from without one; a warning then says that the numbers will differ in their last figures.
+
         Raises:
-            ValueError: the file is not a checkpoint of this training.
+            OSError: the file cannot be read.
+            ValueError: the file is damaged, or belongs to another training; the message says what differs.
         """
-        before = copy.deepcopy(self.learner.state_dict())
         try:
-            state = torch.load(path, weights_only=True)  # weights_only: tensors and plain containers, no code
-            self.learner.load_state_dict(state["learner"])
-            self._optimiser.load_state_dict(state["optimiser"])
-            self.generator.set_state(state["generator"])
-            self.history = History.from_state_dict(state["history"])
+            state = files.read(path)
+            if state.get("format") != FORMAT or state.keys() != {*_PARTS}:
+                raise ValueError(_("another version of metalib wrote it"))
+            if changed := differences(state["made"], self._described.settings):
+                raise ValueError(changed)
+            if not files.all_finite([state["learner"], state["optimiser"], state["history"]]):
+                raise ValueError(_("it holds numbers that are not finite"))
+            self._check_learner(state["learner"])
+            history = History.from_state_dict(state["history"])
         except OSError:
             raise
+        except files.Damaged as error:
+            raise ValueError(_refused(path, _("it was cut short or altered"))) from error
         except Exception as error:
-            self.learner.load_state_dict(before)
-            raise ValueError(
-                _("{path} is not a checkpoint of this training ({kind}).").format(
-                    path=path, kind=type(error).__name__
-                )
-            ) from error
+            raise ValueError(_refused(path, str(error))) from error
+        before = copy.deepcopy((self.learner.state_dict(), self._optimiser.state_dict()))
+        sources = {"": self.generator, **self._described.sources}
+        states = {where: files.random_state(source) for where, source in sources.items()}
+        try:
+            self.learner.load_state_dict(state["learner"])
+            self._optimiser.load_state_dict(state["optimiser"])
+            for where, given in {"": state["generator"], **state["random"]}.items():
+                files.set_random_state(sources[where], given)
+        except BaseException as error:
+            self.learner.load_state_dict(before[0])
+            self._optimiser.load_state_dict(before[1])
+            for where, given in states.items():
+                files.set_random_state(sources[where], given)
+            if not isinstance(error, Exception):
+                raise
+            raise ValueError(_refused(path, type(error).__name__)) from error
+        self.history = history
+        if moved := differences(state["where"], self._where()):
+            warnings.warn(
+                _(
+                    "This training began elsewhere ({changes}): from here on its numbers differ in their "
+                    "last figures from those of a run without a stop."
+                ).format(changes=moved),
+                stacklevel=2,
+            )
+
+    def _where(self) -> dict[str, str]:
+        """What changes the last figures and no more."""
+        return {
+            "device": self._trained[0].device.type,
+            "torch": torch.__version__.split("+")[0],
+        }
+
+    def _check_learner(self, state: Mapping[str, Any]) -> None:
+        own = self.learner.state_dict()
+        if own.keys() != state.keys():
+            raise ValueError(_("its parameters have other names"))
+        for name, value in own.items():
+            there = getattr(state[name], "shape", None), getattr(state[name], "dtype", None)
+            if isinstance(value, torch.Tensor) and there != (value.shape, value.dtype):
+                raise ValueError(_("its {name} is of another shape").format(name=name))
+
+
+_PARTS = ("format", "made", "where", "learner", "optimiser", "generator", "random", "history")
+
+
+def _refused(path: str | Path, reason: str) -> str:
+    return _(
+        "{path} is not a checkpoint of this training: {reason}. Go on with the settings that it was made "
+        "with, or give another file."
+    ).format(path=path, reason=reason)
+
+
+def check_rate(lr: float) -> float:
+    """The outer step size β as a float.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: not positive, infinite or not a number (NaN).
+    """
+    if isinstance(lr, bool) or not isinstance(lr, Real):
+        raise TypeError(_("lr must be a number, not {value!r}.").format(value=lr))
+    if not (0 < lr < math.inf):
+        raise ValueError(_("lr must be a finite positive number, not {value}.").format(value=lr))
+    return float(lr)
 
 
 def training_steps(training: Training, iterations: int) -> Iterator[int]:
@@ -169,7 +321,8 @@ def fit(
 
     Interrupting it (the notebook's stop button, Ctrl-C) ends it after the running meta-iteration, with the
     learner as trained so far. With a ``checkpoint`` the same call goes on where it stopped, and the result is
-    the same as without the stop.
+    the same as without the stop. Another call, with another learner, other tasks or other settings, is
+    refused, and the message names what differs.
 
     Args:
         learner, tasks, generator: see :class:`Training`, also for the further options.
@@ -200,9 +353,20 @@ def run(
     progress: bool = True,
 ) -> History:
     """Drive a :class:`Training` to ``iterations`` meta-iterations in all; for the rest see :func:`fit`."""
-    check_positive(iterations=iterations, checkpoint_every=checkpoint_every)
-    if checkpoint is not None and Path(checkpoint).exists():
-        training.load(checkpoint)
+    iterations = check_whole("iterations", iterations, 1)
+    checkpoint_every = check_whole("checkpoint_every", checkpoint_every, 1)
+    if checkpoint is not None:
+        check_writable(checkpoint)
+        if Path(checkpoint).exists():
+            training.load(checkpoint)
+    if training.iteration > iterations:
+        raise ValueError(
+            _(
+                "{done} meta-iterations are done already, more than the {asked} asked for: ask for more, or "
+                "begin anew."
+            ).format(done=training.iteration, asked=iterations)
+        )
+    training.rehearse()
     training.history.interrupted = False
     with (
         _interrupt_flag() as interrupted,

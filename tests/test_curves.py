@@ -103,3 +103,33 @@ def test_methods_are_not_trained_on_what_they_are_tested_on():
     train = {tuple(np.packbits(one.numpy() > 127)) for one in families.pictures("train")[:, 0, 0]}
     test = {tuple(np.packbits(one.numpy() > 127)) for one in families.pictures("test")[:, 0, 0]}
     assert not train & test
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"curves": 3, "weights": 4}', "\ufeff{"])
+def test_a_file_that_holds_no_curves_is_refused(tmp_path, content, capsys):
+    file = tmp_path / "curves.json"
+    file.write_text(content, "utf-8")
+    assert main(["curves", "--output", str(file)]) == 1
+    assert "is no file of curves" in capsys.readouterr().err and file.read_text("utf-8") == content
+
+
+def test_curves_of_other_weights_are_not_mixed_with_new_ones(tmp_path, monkeypatch, capsys):
+    """Else the file would say of the curves it keeps that the new weights gave them."""
+    file = tmp_path / "curves.json"
+    content = json.loads(measure.FILE.read_text("utf-8"))
+    content["weights"]["sine-maml"] = "of yesterday"
+    file.write_text(json.dumps(content), "utf-8")
+    monkeypatch.setattr(measure, "measure", lambda name, settings: {name: []})
+    assert main(["curves", "sine", "--output", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "curves of other weights (glyphs, glyphs-elsewhere, sine-elsewhere)" in said
+    assert main(["curves", "--output", str(file)]) == 0
+    assert set(json.loads(file.read_text("utf-8"))["curves"]) == set(FAMILIES)
+
+
+def test_a_place_for_curves_that_cannot_be_written_is_found_before_they_are_measured(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(measure, "measure", None)
+    assert main(["curves", "--output", str(tmp_path)]) == 1
+    assert "cannot be written" in capsys.readouterr().err

@@ -1,7 +1,11 @@
 """Downloads from a server on this machine: one that cuts off, one without ranges, one that is not there."""
 
+import concurrent.futures
 import contextlib
 import http.server
+import os
+import subprocess
+import sys
 import threading
 import urllib.error
 
@@ -169,3 +173,92 @@ def test_progress_is_shown_from_where_it_stands(server, tmp_path, capsys):
     download(server.url, tmp_path / "file.zip", len(CONTENT), timeout=5)
     shown = capsys.readouterr().err
     assert "file.zip" in shown and "50%" in shown and "100%" in shown
+
+
+# --- what answers is not always the server, and nobody is alone
+
+
+def answering(server, monkeypatch, body, *headers, status=200):
+    """Whatever is asked, the server gives this: a log-in page, say."""
+
+    def do_GET(handler):
+        server.asked.append(handler.headers.get("Range"))
+        handler.send_response(status)
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    monkeypatch.setattr(Handler, "do_GET", do_GET)
+
+
+PAGE = b"<!DOCTYPE html><title>Please log in</title>" * 20
+HTML, LENGTH = ("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(PAGE)))
+
+
+@pytest.mark.parametrize("arrived", [0, 100, 100_000])
+@pytest.mark.parametrize(
+    "headers, options",
+    [([HTML, LENGTH], {}), ([HTML], {}), ([LENGTH], {}), ([], {"begins": CONTENT[:4]})],
+    ids=["as pages are", "no length", "no kind", "neither"],
+)
+def test_a_log_in_page_is_not_the_file(server, tmp_path, monkeypatch, headers, options, arrived):
+    path, part = tmp_path / "file.zip", tmp_path / "file.zip.part"
+    if arrived:
+        part.write_bytes(CONTENT[:arrived])
+    with monkeypatch.context() as patch:
+        answering(server, patch, PAGE, *headers)
+        with pytest.raises(DownloadError, match="is not the file .*log in, and run this again"):
+            fetch(server, path, **options)
+        assert len(server.asked) == 1
+    assert not path.exists() and (part.read_bytes() if arrived else b"") == CONTENT[:arrived]
+    assert part.exists() == bool(arrived)
+    assert fetch(server, path, **options).read_bytes() == CONTENT
+
+
+def test_a_part_that_begins_otherwise_is_not_gone_on_from(server, tmp_path):
+    (tmp_path / "file.zip.part").write_bytes(PAGE)
+    assert fetch(server, tmp_path / "file.zip", begins=CONTENT[:4]).read_bytes() == CONTENT
+    assert server.asked == [None]
+
+
+def test_another_file_behind_the_address_is_refused(server, tmp_path):
+    (tmp_path / "file.zip.part").write_bytes(CONTENT[:1000])
+    server.content = CONTENT[:5000]
+    with pytest.raises(DownloadError, match="5000 bytes instead of 512000"):
+        fetch(server, tmp_path / "file.zip")
+    assert (tmp_path / "file.zip.part").read_bytes() == CONTENT[:1000]
+
+
+def test_several_at_once_fetch_it_once(server, tmp_path):
+    server.cut = [100_000, 200_000]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _n: fetch(server, tmp_path / "file.zip"), range(4)))
+    assert [path.read_bytes() for path in paths] == [CONTENT] * 4
+    assert server.asked == [None, "bytes=100000-", "bytes=300000-"], "each byte came once"
+    assert [f.name for f in tmp_path.iterdir()] == ["file.zip"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_one_that_is_killed_gives_way_to_the_next(server, tmp_path):
+    server.cut = [100_000]
+    code = (
+        "import sys, pathlib; from metalib.data import download as d; import time\n"
+        "d._check_answer = lambda *a: None\n"
+        "plain = d._receive\n"
+        "def slow(*a):\n    plain(*a); print('begun', flush=True); time.sleep(60)\n"
+        "d._receive = slow\n"
+        f"path = pathlib.Path({str(tmp_path / 'file.zip')!r})\n"
+        f"d.download({server.url!r}, path, {len(CONTENT)}, progress=False)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment)
+    assert first.stdout.readline() == b"begun\n"
+    waiting = threading.Thread(target=fetch, args=(server, tmp_path / "file.zip"))
+    waiting.start()
+    waiting.join(0.5)
+    assert waiting.is_alive(), "the other one is still at it"
+    first.kill()
+    first.wait()
+    waiting.join(20)
+    assert (tmp_path / "file.zip").read_bytes() == CONTENT and server.asked == [None, "bytes=100000-"]

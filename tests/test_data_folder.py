@@ -1,5 +1,9 @@
 """A learner's own images."""
 
+import shutil
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -129,3 +133,176 @@ def test_no_folder_an_empty_one_and_images_beside_the_classes(tmp_path):
 def test_a_size_that_is_none(folder, size):
     with pytest.raises(ValueError, match="size must be a whole number"):
         from_folder(folder, size=size)
+
+
+# --- folders as they come
+
+
+@pytest.mark.parametrize("junk", ["__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", ".ipynb_checkpoints"])
+def test_what_programs_leave_behind_is_no_class(folder, junk, recwarn):
+    for name in ("cats", "dogs"):
+        (folder / junk / name).mkdir(parents=True)
+        (folder / junk / name / "._0.png").write_bytes(b"\0\5\x16\7")
+        (folder / name / junk).mkdir()
+        (folder / name / junk / "0.png").write_bytes(b"a preview")
+        (folder / name / "desktop.ini").write_bytes(b"")
+    assert from_folder(folder).names == ("cats", "dogs", "owls") and not recwarn.list
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("Training", "Validation"), ("train", "val", "test")])
+def test_splits_above_the_classes_are_said(folder, tmp_path, names):
+    for name in names:
+        shutil.copytree(folder, tmp_path / "all" / name)
+    with pytest.raises(ValueError, match=rf"holds splits \(.*{names[0]}.*give the folder of one split"):
+        from_folder(tmp_path / "all")
+    assert len(from_folder(tmp_path / "all" / names[0])) == 3
+
+
+def test_classes_that_are_called_like_splits_are_classes(folder):
+    (folder / "cats").rename(folder / "train")
+    (folder / "dogs").rename(folder / "test")
+    assert from_folder(folder).names == ("owls", "test", "train")
+
+
+def test_one_folder_more_than_needed_is_named(folder, tmp_path):
+    (tmp_path / "unpacked").mkdir()
+    folder.rename(tmp_path / "unpacked" / "mine")
+    (tmp_path / "unpacked" / "__MACOSX").mkdir()
+    with pytest.raises(ValueError, match=r"nothing but the folder .*unpacked.mine: give that one"):
+        from_folder(tmp_path / "unpacked")
+
+
+def test_images_below_a_class_are_not_overlooked(folder):
+    (folder / "cats" / "more").mkdir()
+    assert len(from_folder(folder)) == 3, "an empty folder says nothing"
+    stroke().save(folder / "cats" / "more" / "9.png")
+    with pytest.raises(ValueError, match=r"cats has folders with files in them \(more\)"):
+        from_folder(folder)
+
+
+def drawn(mode, ink, ground=None):
+    """The bar in `ink`, on `ground`, or on nothing (transparent)."""
+    if ground is None:
+        picture = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+        picture.paste((*ink, 255), (13, 5, 26, 35))
+    else:
+        picture = Image.new("RGB", (40, 40), ground)
+        picture.paste(ink, (13, 5, 26, 35))
+    if mode == "P":
+        return picture.quantize(8)
+    return picture.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize("ink", [(255, 255, 255), (255, 255, 0), (130, 130, 130), (0, 0, 0), (30, 60, 200)])
+def test_ink_on_nothing_is_seen_whatever_its_colour(folder, mode, ink, recwarn):
+    for file in folder.glob("*/*.png"):
+        drawn(mode, ink).save(file)
+    picture = from_folder(folder).images[0, 0, 0].int()
+    assert picture[14, 14] - picture[0, 0] > 90 and picture[0, 0] < 10
+    assert not recwarn.list
+
+
+def test_white_and_black_ink_on_nothing_look_alike(folder):
+    for n, file in enumerate(sorted(folder.glob("*/*.png"))):
+        drawn("RGBA", (255,) * 3 if n % 2 else (0,) * 3).save(file)
+    images = from_folder(folder).images
+    assert (images[:, :, 0, 14, 14] == 255).all() and (images[:, :, 0, 0, 0] == 0).all()
+
+
+def test_colour(folder):
+    for file in folder.glob("*/*.png"):
+        drawn("RGB", (200, 30, 60), (20, 90, 250)).save(file)
+    drawn("RGBA", (255, 255, 255)).save(folder / "cats" / "1.png")
+    images = from_folder(folder, channels=3).images
+    assert tuple(images.shape) == (3, 3, 3, 28, 28)
+    assert images[0, 0, :, 14, 14].tolist() == [200, 30, 60]
+    assert images[0, 0, :, 1, 1].tolist() == [20, 90, 250], "nothing is turned round"
+    assert images[0, 1, :, 14, 14].tolist() == [255] * 3 and images[0, 1, :, 1, 1].tolist() == [0] * 3
+
+
+@pytest.mark.parametrize("channels", [0, 2, 4, True, "RGB", None])
+def test_a_number_of_channels_that_is_none(folder, channels):
+    with pytest.raises(ValueError, match="channels must be 1"):
+        from_folder(folder, channels=channels)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_deep_images_are_made_darker_together(folder, bits):
+    """Two images of one set: the same grey stays the same, and all stand as their 8-bit copies would."""
+    files = sorted(folder.glob("*/*.png"))
+    white = 2**bits - 1
+    for n, file in enumerate(files):
+        pixels = np.full((40, 40), white if n == 0 else round(white * 0.5), np.uint16)
+        pixels[5:35, 13:26] = round(white * 0.25)
+        Image.fromarray(pixels).save(file)
+    images = 255 - from_folder(folder).images.int()
+    assert abs(images[0, 0, 0, 14, 14] - 64) <= 1 and abs(images[0, 1, 0, 14, 14] - 64) <= 1
+    assert abs(images[0, 1, 0, 1, 1] - 128) <= 1
+
+
+@pytest.mark.parametrize("top", [1.0, 255.0])
+def test_floating_images_are_scaled_by_their_range(folder, top):
+    for n, file in enumerate(sorted(folder.glob("*/*.png"))):
+        pixels = np.full((40, 40), top if n < 8 else top / 2, np.float32)
+        pixels[5:35, 13:26] = 0
+        Image.fromarray(pixels).save(file.with_suffix(".tiff"))
+        file.unlink()
+    images = 255 - from_folder(folder).images.int()
+    assert images[0, 0, 0, 1, 1] == 255 and abs(images[2, 2, 0, 1, 1] - 128) <= 1
+
+
+def test_blank_images_are_named(folder):
+    Image.new("L", (9, 9), 255).save(folder / "dogs" / "1.png")
+    with pytest.warns(UserWarning, match=r"1 images are blank.*dogs.1.png"):
+        from_folder(folder)
+
+
+@pytest.mark.parametrize("shape", [(1, 20_000), (60_000, 1), (3, 9_000)])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA"])
+def test_a_small_file_takes_little_memory(folder, shape, mode):
+    Image.new(mode, shape).save(folder / "dogs" / "1.png")
+    made = []
+    new = Image.new
+
+    def counted(mode, size, *more):
+        made.append(size[0] * size[1] * len(mode))
+        return new(mode, size, *more)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.warns(UserWarning, match="blank"):
+        patch.setattr(Image, "new", counted)
+        from_folder(folder)
+    assert max(made) < 4 * 2048**2
+
+
+@pytest.mark.parametrize("size", [(11_300, 11_300), (3_000, 2_000), (100_000, 100_000), (2**31 - 1, 1)])
+def test_a_file_that_claims_to_be_huge_is_named_before_its_pixels_are_read(folder, size, monkeypatch):
+    def chunk(kind, content):
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    file = folder / "dogs" / "1.png"
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
+    file.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(500))) + chunk(b"IEND", b"")
+    )
+    with pytest.raises(ValueError, match=r"dogs.1.png (has, or claims to have|is not an image)"):
+        from_folder(folder)
+
+
+def test_a_photograph_keeps_its_direction(folder):
+    """Phones store pictures lying down, with a note which way is up; large ones are read smaller."""
+    for file in list(folder.glob("*/*.png")):
+        picture = stroke(2600, 2600).rotate(90)
+        exif = picture.getexif()
+        exif[0x0112] = 6
+        picture.save(file.with_suffix(".jpg"), exif=exif)
+        file.unlink()
+    picture = from_folder(folder).images[0, 0, 0]
+    tall, wide = np.ptp(np.argwhere(picture.numpy() > 127), axis=0)
+    assert tall > 1.5 * wide
+
+
+def test_numbers_of_numpy_are_numbers(folder):
+    assert from_folder(folder, size=np.int64(12), channels=np.int64(1)).images.shape[-1] == 12

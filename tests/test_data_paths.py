@@ -1,5 +1,8 @@
 """Files are written whole or not at all, where the platform and the environment say."""
 
+import concurrent.futures
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -101,3 +104,87 @@ def test_without_a_catalogue_texts_stay_as_they_are():
     assert _("{count} classes") == "{count} classes"
     assert ngettext("{n} class", "{n} classes", 1) == "{n} class"
     assert ngettext("{n} class", "{n} classes", 2) == "{n} classes"
+
+
+# --- killed, unknown, homeless
+
+
+def run(code, **environment):
+    path = os.pathsep.join(sys.path)
+    environment = {**os.environ, "PYTHONPATH": path, **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={name: value for name, value in environment.items() if value is not None},
+        capture_output=True,
+        text=True,
+    )
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from metalib import paths
+def killed(file):
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+paths.write_atomically(pathlib.Path(os.environ["WHERE"]) / "file", killed)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
+def test_what_a_killed_process_left_is_cleared_away_by_the_next(tmp_path):
+    (tmp_path / ".mine.part").touch()
+    for _time in range(2):
+        assert run(KILLED, WHERE=str(tmp_path)).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 2, "the second one cleared the first one's away"
+    paths.write_atomically(tmp_path / "other", b"whole")
+    assert sorted(f.name for f in tmp_path.iterdir()) == [".mine.part", "other"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files that are open cannot be deleted there anyway")
+def test_what_another_one_is_writing_is_not_cleared_away(tmp_path):
+    def meanwhile(file):
+        paths.write_atomically(tmp_path / "other", b"1")
+        file.write(b"2")
+
+    assert paths.write_atomically(tmp_path / "file", meanwhile).read_bytes() == b"2"
+
+
+def test_many_at_once_in_one_folder(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: paths.write_atomically(tmp_path / str(n % 5), b"%d" % n), range(200)))
+    assert sorted(f.name for f in tmp_path.iterdir()) == list("01234")
+
+
+def test_whether_a_file_could_be_written_is_known_beforehand(tmp_path):
+    paths.check_writable(tmp_path / "new" / "file", tmp_path / "file")
+    assert [f.name for f in tmp_path.rglob("*")] == ["new"]
+    (tmp_path / "file").write_bytes(b"kept")
+    paths.check_writable(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"kept"
+    with pytest.raises(paths.CacheError, match="a file is in its place"):
+        paths.check_writable(tmp_path / "file" / "below")
+    with pytest.raises(paths.CacheError, match="a folder is in its place"):
+        paths.check_writable(tmp_path / "new")
+
+
+UNKNOWN = """
+import pwd
+pwd.getpwuid = lambda uid: {}[uid]
+from metalib import doctor, paths
+print(paths.cache_dir(), paths.progress_dir(), paths.expanded("~/x"), paths.expanded("~nobody-here/x"))
+names = {check.name: (check.ok, check.detail) for check in doctor.checks()}
+assert "the check broke" not in str(names), names
+assert names["cache folder"][0] and names["progress folder"][0], names
+from metalib.exercises import progress
+progress.record("03/a", passed=True)
+assert progress.entry("03/a") == {"passed": True} and progress.path().exists()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows always knows its user")
+def test_without_a_home_and_a_user_there_is_still_a_place(tmp_path):
+    gone = {"HOME": None, "METALIB_CACHE": None, "METALIB_PROGRESS": None, "XDG_CACHE_HOME": None}
+    done = run(UNKNOWN, **gone, XDG_DATA_HOME=None, TMPDIR=str(tmp_path), USER=None, LOGNAME=None)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(str(tmp_path / "metalib-")) == 3 and "~nobody-here" in done.stdout

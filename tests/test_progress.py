@@ -177,3 +177,74 @@ def test_board_without_exercises(monkeypatch):
         "no exercises yet" in repr(exercises.board())
         and "no exercises yet" in exercises.board()._repr_html_()
     )
+
+
+# What editors and accidents do to the file
+
+GOOD = {"03/inner-step": {"attempted": True, "passed": True, "hints": 2}, "03/quiz": {"right": {"0": True}}}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_mark_that_an_editor_put_before_it_is_no_damage(folder, encoding, newline, capsys):
+    folder.mkdir()
+    text = json.dumps({"version": 1, "entries": GOOD}, indent=1).replace("\n", newline)
+    progress.path().write_bytes(text.encode(encoding))
+    assert progress.load() == GOOD
+    progress.record("03/a", passed=True)
+    assert progress.load() == {**GOOD, "03/a": {"passed": True}} and not capsys.readouterr().out
+
+
+def nested(depth, kind="[]"):
+    return kind[0] * depth + kind[1] * depth if kind == "[]" else '{"a":' * depth + "1" + "}" * depth
+
+
+@pytest.mark.parametrize("kind", ["[]", "{}"])
+@pytest.mark.parametrize("depth", [30, 900, 100_000])
+@pytest.mark.parametrize(
+    "place", ['"deep": {inner}, "entries": {good}', '"entries": {good}, "deep": {inner}', "in", "fact"]
+)
+def test_what_is_nested_beyond_measure_costs_no_entry(folder, kind, depth, place, capsys):
+    folder.mkdir()
+    good, inner = json.dumps(GOOD), nested(depth, kind)
+    if place == "in":
+        text = '{"entries": {"98/x": ' + inner + ", " + good[1:] + "}"
+    elif place == "fact":
+        text = '{"entries": ' + good[:-1] + ', "98/x": {"a": ' + inner + "}}}"
+    else:
+        text = "{" + place.replace("{inner}", inner).replace("{good}", good) + "}"
+    progress.path().write_text(text)
+    assert progress.load() == GOOD
+    assert "begins with the 2 entries that are whole" in capsys.readouterr().out
+    progress.record("03/a", passed=True)
+    assert progress.load() == {**GOOD, "03/a": {"passed": True}}
+    assert (folder / "progress.json.bak").read_text() == text
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.99])
+def test_of_a_file_cut_short_what_is_whole_stays(folder, share):
+    entries = {f"03/e{n}": {"passed": True, "hints": n} for n in range(20)}
+    for id, facts in entries.items():
+        progress.record(id, **facts)
+    content = progress.path().read_bytes()
+    progress.path().write_bytes(content[: int(share * len(content))])
+    kept = progress.load()
+    assert kept.items() <= entries.items() and len(kept) >= 20 * share - 2
+    assert progress.load() == kept
+
+
+def test_an_earlier_copy_is_not_overwritten(folder):
+    for name in ("a", "b", "c"):
+        progress.record(f"03/{name}", passed=True)
+        exercises.reset()
+    copies = sorted(file for file in folder.iterdir() if "bak" in file.name)
+    assert [f"03/{name}" in copy.read_text() for name, copy in zip("abc", copies, strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("value", ["two", None, [], {}, -1, 1e308, float("inf"), float("nan"), 10**30])
+def test_facts_of_another_kind_do_not_break_the_board(folder, toy_chapter, value):
+    folder.mkdir()
+    facts = {"hints": value, "passed": value, "solution": value, "attempted": value, "right": value}
+    ids = ("97/inner-step", "97/largest-alpha", "97/quiz")
+    progress.path().write_text(json.dumps({"entries": dict.fromkeys(ids, facts)}))
+    assert len(exercises.board().lines) == 3 and "<table" in exercises.board()._repr_html_()

@@ -45,11 +45,11 @@ class Interrupting:
     """A task distribution during whose n-th draw the learner presses Ctrl-C."""
 
     def __init__(self, at):
-        self.at, self.drawn = at, 0
+        self._at, self._drawn = at, 0
 
     def sample(self, n_tasks, g):
-        self.drawn += 1
-        if self.drawn == self.at:
+        self._drawn += 1
+        if self._drawn == self._at:
             os.kill(os.getpid(), signal.SIGINT)
         return TASKS.sample(n_tasks, g)
 
@@ -94,7 +94,7 @@ def test_an_interrupt_ends_after_the_running_iteration_and_nothing_is_lost(tmp_p
     history = fit(stopped, Interrupting(at=5), 12, generator(), checkpoint=file, **QUIET)
     assert history.interrupted and len(history.loss) == 5 and "interrupted after 5" in repr(history)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    history = fit(resumed, TASKS, 12, generator(), checkpoint=file, **QUIET)
+    history = fit(resumed, Interrupting(at=0), 12, generator(), checkpoint=file, **QUIET)
     assert not history.interrupted and torch.equal(weights(whole), weights(resumed))
 
 

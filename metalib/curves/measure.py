@@ -17,7 +17,8 @@ from metalib import weights
 from metalib.curves.families import FAMILIES, Family, find
 from metalib.curves.methods import SHIPPED, Method, Setting
 from metalib.evaluation import Evaluation, evaluate
-from metalib.paths import write_atomically
+from metalib.i18n import _
+from metalib.paths import check_writable, write_atomically
 
 FILE = Path(__file__).with_name("curves.json")
 VALIDATION_SEED, TEST_SEED = 10_000, 30_000
@@ -78,15 +79,43 @@ def weights_digest(name: str) -> str:
     return hashlib.sha256((weights.FOLDER / f"{name}.safetensors").read_bytes()).hexdigest()[:16]
 
 
+def _kept(output: Path, names: Sequence[str], made: dict[str, str]) -> dict[str, Points]:
+    """The curves in the file, where there is one, that this run may keep."""
+    if not output.exists():
+        return {}
+    try:
+        found = json.loads(output.read_text("utf-8"))
+        curves, theirs = dict(found["curves"]), dict(found["weights"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(_("{path} is no file of curves; give another one.").format(path=output)) from error
+    if theirs == made:
+        return curves
+    if not names:
+        return {}
+    others = sorted(curves.keys() - {*names})
+    if others:
+        raise ValueError(
+            _(
+                "{path} holds curves of other weights ({names}), and would no longer say so: measure all "
+                "families, or give another file."
+            ).format(path=output, names=", ".join(others))
+        )
+    return {}
+
+
 def write(names: Sequence[str] = (), output: Path = FILE) -> Path:
     """Measure the families of these names (none: all) and write the file; the others keep their curves.
 
     Raises:
-        ValueError: no such family.
+        CacheError: the file cannot be written.
+        ValueError: no such family; or the file is none of ours, or its other curves were measured with other
+            weights, which it would then no longer say.
     """
     for name in names:
         find(name)
-    measured = json.loads(output.read_text("utf-8"))["curves"] if output.exists() else {}
+    check_writable(output)
+    made = {name: weights_digest(name) for name in SHIPPED if name in weights.names()}
+    measured = _kept(output, names, made)
     for name in names or FAMILIES:
         tuned = FAMILIES[name].tuned
         known = {
@@ -99,7 +128,7 @@ def write(names: Sequence[str] = (), output: Path = FILE) -> Path:
         content = {
             "command": "python -m metalib curves",
             "versions": {"torch": torch.__version__.split("+")[0], "python": platform.python_version()},
-            "weights": {name: weights_digest(name) for name in SHIPPED if name in weights.names()},
+            "weights": made,
             "validation_seed": VALIDATION_SEED,
             "test_seed": TEST_SEED,
             "curves": measured,

@@ -113,7 +113,7 @@ def _smaller(image: Image.Image, size: int) -> Image.Image:
         return image
     if image.mode in ("1", "P"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image.reduce(tuple(min(factor, side) for side in image.size))
+    return image.reduce((min(factor, image.width), min(factor, image.height)))
 
 
 def flattened(image: Image.Image, mode: str, white: float = 255.0) -> Image.Image:

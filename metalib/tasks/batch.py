@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -107,6 +108,27 @@ class TaskBatch:
         return f"TaskBatch({len(self)} tasks: {shapes})"
 
 
+def check_whole(name: str, value: int, least: int) -> int:
+    """A whole number of any type (Python's, NumPy's) as Python's own.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: smaller than ``least``.
+    """
+    try:
+        # bool() is asked first: True would be 1, and of NumPy's numbers only its bool has no index.
+        whole = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None:
+        raise TypeError(_("{name} must be a whole number, not {value!r}.").format(name=name, value=value))
+    if whole < least:
+        raise ValueError(
+            _("{name} must be at least {least}, not {value}.").format(name=name, least=least, value=value)
+        )
+    return whole
+
+
 def check_positive(**counts: int) -> None:
     """Refuse a count that is not a whole number of at least 1, naming it.
 
@@ -115,10 +137,7 @@ def check_positive(**counts: int) -> None:
         ValueError: smaller than 1.
     """
     for name, value in counts.items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(_("{name} must be a whole number, not {value!r}.").format(name=name, value=value))
-        if value < 1:
-            raise ValueError(_("{name} must be at least 1, not {value}.").format(name=name, value=value))
+        check_whole(name, value, 1)
 
 
 def check_generator(generator: torch.Generator) -> None:

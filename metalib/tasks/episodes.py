@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metalib.i18n import _
-from metalib.tasks.batch import TaskBatch, check_generator, check_positive
+from metalib.tasks.batch import TaskBatch, check_generator, check_positive, check_whole
 
 if TYPE_CHECKING:
     from metalib.data import ImageSet
@@ -61,7 +61,10 @@ class Episodes:
                     "{shape}."
                 ).format(shape=tuple(images.shape))
             )
-        check_positive(ways=ways, shots=shots, queries=queries)
+        ways, shots, queries = (
+            check_whole(name, value, 1)
+            for name, value in (("ways", ways), ("shots", shots), ("queries", queries))
+        )
         classes, drawings = images.shape[0] * (4 if rotations else 1), images.shape[1]
         if ways > classes:
             raise ValueError(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metalib.i18n import _
-from metalib.tasks.batch import TaskBatch, check_generator, check_positive
+from metalib.tasks.batch import TaskBatch, check_generator, check_positive, check_whole
 
 
 class Waves(NamedTuple):
@@ -50,7 +50,8 @@ class SineTasks:
     inputs: tuple[float, float] = (-5.0, 5.0)
 
     def __post_init__(self) -> None:
-        check_positive(shots=self.shots, queries=self.queries)
+        for name in ("shots", "queries"):
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), 1))
         for name in ("amplitudes", "phases", "inputs"):
             low, high = getattr(self, name)
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):

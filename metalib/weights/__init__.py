@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from pathlib import Path
@@ -25,12 +26,23 @@ def names() -> list[str]:
 
 
 def card(name: str | Path) -> dict[str, Any]:
-    """The card of a weight file: recipe, command, seed, versions and measured results.
+    """The card of a weight file: recipe, command, seed, versions, measured results, and digests.
 
     Raises:
         FileNotFoundError: no such weights.
+        ValueError: the card is damaged: not as it was written.
     """
-    return json.loads(_find(name, ".json").read_text(encoding="utf-8"))
+    path = _find(name, ".json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        sound = found["digest"]["card"] == _card_digest(found)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        sound = False
+    if not sound:
+        raise ValueError(
+            _("{path} was altered or cut short: it is not the card that was written.").format(path=path.name)
+        )
+    return found
 
 
 def recipe(name: str | Path) -> Recipe:
@@ -50,10 +62,17 @@ def load(name: str | Path) -> Learner:
         FileNotFoundError: no such weights.
         ValueError: the file is damaged or belongs to another recipe.
     """
+    found = card(name)
     learner = recipe(name).build()
     path = _find(name, ".safetensors")
+    content = path.read_bytes()
     try:
-        learner.load_state_dict(safetensors.torch.load_file(path))
+        if _digest(content) != found["digest"]["weights"]:
+            raise ValueError(_("the file was altered, cut short, or made by another training"))
+        values = safetensors.torch.load(content)
+        if not all(torch.isfinite(value).all() for value in values.values()):
+            raise ValueError(_("it holds numbers that are not finite"))
+        learner.load_state_dict(values)
     except Exception as error:
         raise ValueError(
             _("{path} does not hold the weights that its card describes: {reason}").format(
@@ -61,6 +80,28 @@ def load(name: str | Path) -> Learner:
             )
         ) from error
     return learner.eval()
+
+
+def with_digests(card: dict[str, Any], weights: bytes) -> dict[str, Any]:
+    """The card with a field ``digest``: the SHA-256 of the weight file, and of all else on the card."""
+    described = {**card, "digest": {"weights": _digest(weights)}}
+    described["digest"]["card"] = _card_digest(described)
+    return described
+
+
+def written(card: dict[str, Any]) -> bytes:
+    """The card as it stands in its file."""
+    return (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _card_digest(card: dict[str, Any]) -> str:
+    """Of all that the card says but this digest itself, whatever its layout."""
+    said = {**card, "digest": card["digest"]["weights"]}
+    return _digest(json.dumps(said, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def save(
@@ -73,7 +114,11 @@ def save(
     iterations: int,
     seconds: float,
 ) -> Path:
-    """Write ``NAME.safetensors`` and its card ``NAME.json`` into ``folder``; returns the weights' path."""
+    """Write ``NAME.safetensors`` and its card ``NAME.json`` into ``folder``; returns the weights' path.
+
+    Raises:
+        CacheError: the folder cannot be written; `paths_of` names the files, to look before the training.
+    """
     import metalib
 
     described = {key: value for key, value in vars(made).items() if value is not None}
@@ -88,6 +133,7 @@ def save(
             "torch": torch.__version__.split("+")[0],
             "python": platform.python_version(),
         },
+        "device": next(learner.parameters()).device.type,
         "parameters": sum(value.numel() for value in learner.state_dict().values()),
         "results": [
             {
@@ -102,11 +148,16 @@ def save(
         "recipe": described,
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in learner.state_dict().items()}
-    path = write_atomically(folder / f"{made.name}.safetensors", safetensors.torch.save(weights))
-    write_atomically(
-        folder / f"{made.name}.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-    )
+    file = safetensors.torch.save(weights)
+    path, beside = paths_of(folder, made)
+    write_atomically(path, file)
+    write_atomically(beside, written(with_digests(content, file)))
     return path
+
+
+def paths_of(folder: Path, made: Recipe) -> tuple[Path, Path]:
+    """Where `save` puts the weights and their card."""
+    return folder / f"{made.name}.safetensors", folder / f"{made.name}.json"
 
 
 def _find(name: str | Path, suffix: str) -> Path:

@@ -7,9 +7,10 @@ lie beside this file.
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from metalib.evaluation import Evaluation, TaskDistribution, evaluate
 from metalib.i18n import _
 from metalib.learners import Learner
 from metalib.tasks import Episodes, SineTasks
+from metalib.tasks.batch import check_positive, check_whole
 from metalib.training import Training
 
 FOLDER = Path(__file__).parent
@@ -36,6 +38,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "conv4": models.conv4,
     "neural_process_net": learners.neural_process_net,
 }
+TASKS: dict[str, Callable[..., TaskDistribution]] = {"sine": SineTasks, "episodes": Episodes}
 IMAGES: dict[str, Callable[..., data.ImageSet]] = {"glyphs": data.glyphs, "omniglot": data.omniglot}
 
 
@@ -77,18 +80,80 @@ class Recipe:
                 ).format(source=str(source), names=", ".join(cls.shipped()))
             )
         try:
-            sections = tomllib.loads(path.read_text(encoding="utf-8"))
+            sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            if not isinstance(sections.get("evaluation"), list):
+                raise ValueError(_("it needs sections [[evaluation]]"))
             recipe = cls(name=path.stem, **{**sections, "evaluation": tuple(sections["evaluation"])})
-            recipe.build()
-        except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
+            recipe.check()
+        except KeyError as error:
+            raise ValueError(
+                _("{path} is not a valid recipe: {name} is missing").format(path=path.name, name=error)
+            ) from error
+        except (TypeError, ValueError, AttributeError) as error:
             raise ValueError(
                 _("{path} is not a valid recipe: {reason}").format(path=path.name, reason=error)
             ) from error
         return recipe
 
+    def check(self) -> None:
+        """Find every mistake that can be found without the images: names, kinds, numbers.
+
+        Raises:
+            KeyError: something is missing.
+            TypeError, ValueError: something is unknown or of the wrong kind.
+        """
+        check_seed(self.seed)
+        for name in ("learner", "model", "tasks", "training", *(["images"] if self.images else [])):
+            if not isinstance(getattr(self, name), Mapping):
+                raise TypeError(_("{name} must be a section of its own, [{name}]").format(name=name))
+        learner = self.build()
+        for changes in (self.training.get("tasks", {}), self.training.get("validation", {})):
+            self._check_tasks(changes)
+        check_positive(iterations=self.training["iterations"])
+        own = {field.name for field in fields(Training)} - {"learner", "generator", "history", "about"}
+        _refuse_unknown("training", self.training, {*own, "iterations", "compile"})
+        if self.images is not None:
+            _bind(IMAGES, self.images, split="train")
+        for entry in self.evaluation:
+            _refuse_unknown("evaluation", entry, {"label", "tasks", "adapt", "n_tasks"})
+            if not isinstance(entry["label"], str):
+                raise TypeError(_("label must be a text, not {value!r}").format(value=entry["label"]))
+            check_positive(n_tasks=entry["n_tasks"])
+            self._check_tasks(entry.get("tasks", {}))
+            inspect.signature(learner.adapt).bind(None, None, **entry.get("adapt", {}))
+
+    def _check_tasks(self, changes: Mapping[str, Any]) -> None:
+        section = {**self.tasks, **changes}
+        if _maker(TASKS, section) is SineTasks:
+            self.distribution("test", **changes)
+            return
+        if self.images is None:
+            raise ValueError(_("episodes need a section [images] that says of what"))
+        _bind(TASKS, section, None)
+        numbers = {name: section[name] for name in ("ways", "shots", "queries") if name in section}
+        check_positive(**numbers)
+
+    def rehearse(self, learner: Learner) -> None:
+        """Score one task of each evaluation: whatever would fail after the training fails now.
+
+        Raises:
+            ValueError: one of them cannot be done; the message names it.
+        """
+        for entry in self.evaluation:
+            try:
+                tasks = self.distribution("test", **entry.get("tasks", {}))
+                generator = torch.Generator().manual_seed(TEST_SEED)
+                evaluate(learner, tasks, 1, generator, **entry.get("adapt", {}))
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise ValueError(
+                    _("The evaluation {label!r} of {name} cannot be done: {reason}").format(
+                        label=entry["label"], name=self.name, reason=error
+                    )
+                ) from error
+
     def with_seed(self, seed: int) -> Recipe:
         """The same recipe from another seed, under a name that says so."""
-        return replace(self, seed=seed, name=f"{self.name}-seed{seed}")
+        return replace(self, seed=check_seed(seed), name=f"{self.name}-seed{seed}")
 
     def build(self, **options: Any) -> Learner:
         """The untrained learner; ``options`` go to it on top of the recipe's (``compile=True``)."""
@@ -101,14 +166,12 @@ class Recipe:
 
         ``changes`` replace single options (``shots=5``).
         """
-        options = {**self.tasks, **changes}
-        kind = options.pop("kind")
-        if kind == "sine":
-            return SineTasks(**options)
+        section = {**self.tasks, **changes}
+        if _maker(TASKS, section) is SineTasks:
+            return _make(TASKS, section)
         if self.images is None:
-            raise ValueError("episodes need a section [images] that says of what.")
-        images = _make(IMAGES, self.images, split=split)
-        return Episodes(images, **options)
+            raise ValueError(_("episodes need a section [images] that says of what"))
+        return _make(TASKS, section, _make(IMAGES, self.images, split=split))
 
     def trainer(self, learner: Learner) -> Training:
         """The training run of this recipe, at its start.
@@ -123,7 +186,8 @@ class Recipe:
         tasks = self.distribution("train", **self.training.get("tasks", {}))
         # Another stream than the one that initialises the model, so that neither depends on how much the
         # other draws.
-        return Training(learner, tasks, torch.Generator().manual_seed(self.seed + 1), **options)
+        generator = torch.Generator().manual_seed(self.seed + 1)
+        return Training(learner, tasks, generator, **options, about={"recipe": self.name, "seed": self.seed})
 
     def evaluations(self, learner: Learner, n_tasks: int | None = None) -> list[tuple[str, Evaluation]]:
         """Score the learner on each of the recipe's evaluations: ``(label, result)`` for each.
@@ -141,17 +205,56 @@ class Recipe:
             ):
                 judged, tasks = learner.embed_once(tasks)
             generator = torch.Generator().manual_seed(TEST_SEED)
-            count = n_tasks or entry["n_tasks"]
+            count = entry["n_tasks"] if n_tasks is None else n_tasks
             score = evaluate(judged, tasks, count, generator, **entry.get("adapt", {}))
             results.append((entry["label"], score))
         return results
 
 
+def check_seed(seed: int) -> int:
+    """A seed that every generator takes: a whole number from 0 to 2⁶³ − 2.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    whole = check_whole("seed", seed, 0)
+    if whole >= 2**63 - 1:
+        raise ValueError(_("seed must be smaller than 2⁶³ − 1, not {value}.").format(value=whole))
+    return whole
+
+
+def _refuse_unknown(section: str, given: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := sorted(given.keys() - known):
+        raise ValueError(
+            _("[{section}] has no {unknown}; it knows {known}").format(
+                section=section, unknown=", ".join(unknown), known=", ".join(sorted(known))
+            )
+        )
+
+
+def _maker(makers: Mapping[str, Callable[..., Any]], section: Mapping[str, Any]) -> Callable[..., Any]:
+    if not isinstance(section, Mapping):
+        raise TypeError(_("{value!r} must be a section").format(value=section))
+    kind = section["kind"]
+    if kind not in makers:
+        raise ValueError(
+            _("unknown kind {kind!r}; known are {names}").format(kind=kind, names=", ".join(makers))
+        )
+    return makers[kind]
+
+
+def _options(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if name != "kind"}
+
+
 def _make(
     makers: Mapping[str, Callable[..., Any]], section: Mapping[str, Any], *args: Any, **extra: Any
 ) -> Any:
-    options = dict(section)
-    kind = options.pop("kind")
-    if kind not in makers:
-        raise ValueError(f"unknown kind {kind!r}; known are {', '.join(makers)}")
-    return makers[kind](*args, **options, **extra)
+    return _maker(makers, section)(*args, **_options(section), **extra)
+
+
+def _bind(
+    makers: Mapping[str, Callable[..., Any]], section: Mapping[str, Any], *args: Any, **extra: Any
+) -> None:
+    """Whether `_make` would take the names of the options; raises TypeError where it would not."""
+    inspect.signature(_maker(makers, section)).bind(*args, **_options(section), **extra)
