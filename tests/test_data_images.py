@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from metalib.data import ImageSet, store
 from metalib.data.splits import SPLITS, by_permutation, check_choice
@@ -82,6 +82,7 @@ def test_saved_and_loaded(tmp_path):
     assert again.source == again.subset([1, 2], "two").source == "toy"
 
 
+@settings(deadline=None)
 @given(where=st.integers(0, 10_000), kind=st.sampled_from(["cut", "flip"]))
 def test_a_damaged_file_is_never_used(tmp_path_factory, where, kind):
     path = tmp_path_factory.mktemp("store") / "set"
