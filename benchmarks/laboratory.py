@@ -66,7 +66,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=200)
     moves = parser.parse_args().moves
-    model, painter, sizes = sine_net(), SinePainter({"mine": "mine"}), []
+    model, painter, sizes = sine_net(), SinePainter(), []
     state = SineState("mine", **VALUES)
     painter.png(state, adapt_sine(model, state))
     print(f"{moves} moves a control, {torch.get_num_threads()} threads; median / 95th percentile in ms")

@@ -28,6 +28,7 @@ from metalib.lab.adaptation.task import (
     walk,
 )
 from metalib.lab.parts import Play
+from metalib.lab.words import all_in_words
 from metalib.learners import MAML, ProtoNet
 from metalib.models import conv4
 from metalib.tasks import Episodes, TaskBatch
@@ -391,10 +392,12 @@ def test_words_tell_what_the_picture_shows(lab):
     both += ("transductive: all 25 queries normalised together",)
     for part in (
         *both,
-        "Task 1, 5-way, shots: 1; weights: five; α = 0.25. Step 3 of 3: ",
+        "weights: five; α (inner rate): 0.25; inner steps: 3; ways: 5; shots: 1; ",
+        "task 1. one task, after step 3 of 3: ",
         f"{task.names[0]}: ",
-        "Mean accuracy of 4 tasks on support and query after each step: 0: ",
-        "Chance is 20 %.",
+        "mean of 4 tasks, ",
+        "On support and query after each step: 0: ",
+        "chance 20 %.",
     ):
         assert part in alt, part
     query = f"query {100 * average.mean[1, 3]:.1f} ± {100 * average.half_width[1, 3]:.1f} %"
@@ -428,7 +431,7 @@ def test_too_large_rates_are_said_and_what_is_finite_is_shown(small, images):
     first = int(np.flatnonzero(np.isnan(rates))[0])
     assert first >= 1 and np.isnan(rates[first:]).all() and np.isfinite(rates[:first]).all()
     assert f"From step {first} on the outputs are no numbers" in remark
-    described = painter.describe(state, result)
+    described = all_in_words([], painter.words(state, result), painter.describe(state, result))
     assert "outputs are no numbers" in described and "nan" not in described
     assert np.isfinite(painter.own.get_ydata()[:first]).all()
 

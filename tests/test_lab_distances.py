@@ -291,20 +291,23 @@ def test_a_class_that_goes_takes_nothing_with_it():
     assert lab.surface.message.startswith("Drag the query")
     lab.set(classes=3)
     assert math.isnan(lab.result.loss) and "arrow keys move the query" in lab.surface.alt
-    assert "True class" not in lab.surface.alt and "only 3 classes" in lab.surface.message
+    assert "Downhill" not in lab.surface.alt and "only 3 classes" in lab.surface.message
     lab.surface.key("ArrowUp")
     np.testing.assert_allclose(lab.state.query, (QUERY[0], QUERY[1] + 0.25))
     lab.set(classes=5, selected=5)
-    assert "arrow keys move prototype 5" in lab.surface.alt and "True class 5" in lab.surface.alt
+    assert "arrow keys move prototype 5" in lab.surface.alt and "true class: 5" in lab.surface.alt
+    assert "Downhill" in lab.surface.alt
 
 
 def test_words_tell_what_the_picture_shows():
     lab = DistanceLaboratory(truth=1, temperature=10**0.3, selected=2)
     words, result = lab.surface.alt, lab.result
     for part in (
-        "Distance: squared Euclidean; temperature 2. The query is at (0.20, 0.50)",
+        "distance: squared Euclidean; temperature: 2; classes: 3; true class: 1.",
+        "The query is at (0.20, 0.50).",
         f"Prototype 2 at (1.70, 1.70): distance {result.distances[1]:.2f}, p = {result.p[1]:.3f}",
-        f"True class 1: loss {result.loss:.2f}; downhill is (−",
+        f"loss −ln p = {result.loss:.2f}",
+        "Downhill is (−",
         "The arrow keys move prototype 2.",
     ):
         assert part in words
@@ -339,4 +342,4 @@ def test_settings_are_taken_or_refused_in_one_sentence():
 
 def test_a_temperature_of_100_is_read_as_100():
     lab = DistanceLaboratory(temperature=100)
-    assert lab.controls["temperature"].readout_format == ".3g" and "temperature 100." in lab.surface.alt
+    assert lab.controls["temperature"].readout_format == ".3g" and "temperature: 100;" in lab.surface.alt

@@ -170,7 +170,7 @@ def test_words_tell_the_episode_but_not_the_truth(lab):
     words = lab.surface.alt
     for number, name in enumerate(lab.result.dealt.names, 1):
         assert f"{number}: {name}" in words
-    assert "Query 1 of 8; you point at class 1." in words and "is class" not in words
+    assert "query 1 of 8." in words and "You point at class 1." in words and "is class" not in words
     assert lab.surface.words[1]["title"] == "query 1 of 8" and lab.surface.message.startswith(
         "Which class is it?"
     )

@@ -60,7 +60,7 @@ def test_a_control_shows_the_new_state(lab):
     first = lab.surface.picture
     from_browser(lab.controls["count"], value=7)
     assert lab.result == [0.5] * 7
-    assert lab.surface.alt == "7 dots"
+    assert lab.surface.alt == "count: 7; height: 0.50; 0. dots; dots 7. 7 dots"  # controls, words, picture
     assert lab.surface.picture == lab.painter.png(lab.state, lab.result) != first
 
 
@@ -247,7 +247,7 @@ def test_a_state_that_is_asked_for_while_another_is_computed_wins(lab):
     lab.compute = changing
     lab.set(count=4)
     assert len(lab.result) == 5
-    assert lab.surface.alt == "5 dots" and lab.controls["count"].value == 5
+    assert lab.surface.alt.endswith(" 5 dots") and lab.controls["count"].value == 5
 
 
 def test_the_counter_counts(lab):
@@ -277,7 +277,7 @@ def test_mime_bundle_has_the_view_a_still_picture_and_words(lab):
     still = with_words(lab.painter.pixels(lab.state, lab.result), lab.painter.words(lab.state, lab.result))
     assert base64.b64decode(data["image/png"]) == still != lab.surface.picture
     assert metadata["image/png"]["width"] == 400 and metadata["image/png"]["height"] > 200
-    assert data["text/plain"] == metadata["image/png"]["alt"] == "3 dots"
+    assert data["text/plain"] == metadata["image/png"]["alt"] == lab.surface.alt != ""
     own, _metadata = DisplayFormatter().format(lab.surface)
     assert own[VIEW_MIME]["model_id"] == lab.surface.model_id
     assert base64.b64decode(own["image/png"]) == lab.surface.picture

@@ -248,10 +248,11 @@ def test_words_tell_what_the_picture_shows():
     words, result = lab.surface.alt, lab.result
     for part in (
         "a steep and a flat bowl",
-        "α = 0.3",
+        "α (inner rate): 0.3;",
         "inner steps: 2",
         "Task 2, centre (1.60, 0.50)",
-        "Meta-steps of Reptile: 4.",
+        "go down by: Reptile; ",
+        "meta-steps: 4.",
     ):
         assert part in words
     assert f"first-order MAML {result.cosine('fomaml'):.2f}".replace("-", "−", 2).split()[-1] in words

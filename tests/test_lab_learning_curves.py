@@ -95,7 +95,7 @@ def test_words_give_the_numbers_of_the_picture():
     lab = LearningCurvesLaboratory(shots=3)
     mean, half = curves.load("sine")["maml"].at(3)
     assert f"MAML {mean:.2f} ± {half:.2f}" in lab.surface.alt
-    assert "after 3 shots" in lab.surface.alt and "sine waves" in lab.surface.alt
+    assert "shots: 3" in lab.surface.alt and "sine waves" in lab.surface.alt
     lab.set(family="glyphs", shots=1)
     mean, half = curves.load("glyphs")["protonet"].at(1)
     assert f"ProtoNet {mean:.1f} % ± {half:.1f} %" in lab.surface.alt

@@ -22,11 +22,10 @@ class Dots(Painter):
         left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.4})
         left.set(xlim=(0, 1), ylim=(0, 1))
         left.plot([0, 1], [0, 1], color=look.GREY, label="still")
-        (self.line,) = right.plot([], [], color=look.BLUE)
-        (self.dots,) = left.plot([], [], "o", color=look.VERMILION)
-        self.note = left.text(0.2, 0.5, "")
+        (self.line,) = right.plot([], [], color=look.BLUE, animated=True)
+        (self.dots,) = left.plot([], [], "o", color=look.VERMILION, animated=True)
+        self.note = left.text(0.2, 0.5, "", animated=True)
         self.right = right
-        return [self.dots, self.note, self.line]
 
     def update(self, state, result):
         self.dots.set_data(result, result)

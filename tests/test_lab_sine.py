@@ -23,7 +23,7 @@ def state(**changes):
 
 
 def painter():
-    return SinePainter({"mine": "my start"})
+    return SinePainter()
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +138,15 @@ def test_words_tell_what_the_picture_shows(model):
     for part in (
         "2.00 · sin(x − 1.00)",
         "other",
-        "α = 0.02",
+        "α (inner rate): 0.02",
         "shots: 5",
         look.number(result.query_loss[-1]),
-        "step 4",
+        f"; 4: {look.number(result.support_loss[-1])}, {look.number(result.query_loss[-1])}.",
     ):
         assert part in words
-    assert "step" not in SineLaboratory({"random": model}, steps=0).surface.alt.replace("any step", "")
+    unmoved = SineLaboratory({"random": model}, steps=0)
+    losses = unmoved.result.support_loss[0], unmoved.result.query_loss[0]
+    assert unmoved.surface.alt.endswith("after each step: 0: {}, {}.".format(*map(look.number, losses)))
 
 
 def test_zero_steps_show_the_start_point_itself(model):
@@ -197,7 +199,7 @@ def test_training_goes_back_to_every_moment():
     assert not all(torch.equal(a, b) for a, b in zip(start, parameters(lab), strict=True))
     full = np.asarray(lab.painter.full(lab.state, lab.result).canvas.buffer_rgba())
     assert (lab.painter.pixels(lab.state, lab.result) == full).all()
-    assert "Meta-iteration 0." in lab.surface.alt
+    assert "after meta-iteration 0;" in lab.surface.alt
 
 
 def test_intervals_between_moments_grow():

@@ -53,6 +53,17 @@ class Control:
         """Show a value."""
         widget.value = value
 
+    def told(self, value: Any) -> str:
+        """Label and value in words; "" where there is no control."""
+        return (
+            _("{label}: {value}").format(label=_(self.label), value=self._written(value))
+            if self.label
+            else ""
+        )
+
+    def _written(self, value: Any) -> str:
+        return str(value)
+
     def _style(self) -> dict[str, Any]:
         layout = widgets.Layout(width="auto", min_width="0")
         return {"description": _(self.label), "style": _LABEL, "layout": layout}
@@ -115,6 +126,9 @@ class Range(Control):
             value, base=10, min=low, max=high, step=0.025, readout_format=self.form, **self._style()
         )
 
+    def _written(self, value: Any) -> str:
+        return f"{value:{self.form}}"
+
     def narrowed(self, allowed: tuple[float, float]) -> Range:
         return replace(self, low=allowed[0], high=allowed[1])
 
@@ -143,6 +157,9 @@ class OneOf(Control):
         pairs = [(_(label), known) for known, label in self.options.items()]
         return widgets.Dropdown(options=pairs, value=value, **self._style())
 
+    def _written(self, value: Any) -> str:
+        return _(self.options[value])
+
     def narrowed(self, allowed: Mapping[Any, str]) -> OneOf:
         return replace(self, options=dict(allowed))
 
@@ -155,6 +172,9 @@ class Count(Control):
 
     def check(self, name: str, value: Any) -> int:
         return Range(low=0, high=2**31, kind="whole").check(name, value)
+
+    def told(self, value: int) -> str:
+        return _(self.shown).format(number=value)
 
     def widget(self, value: int) -> Any:
         return Counter(_(self.label), _(self.shown), value)
@@ -190,7 +210,7 @@ def slider(label: str, default: float, low: float, high: float, step: float = 0.
 
 def whole_slider(label: str, default: int, low: int, high: int) -> Any:
     """A slider over whole numbers."""
-    return _declare(Range(label, low, high, "whole"), default)
+    return _declare(Range(label, low, high, "whole", form="d"), default)
 
 
 def log_slider(label: str, default: float, low: float, high: float, form: str = ".2g") -> Any:

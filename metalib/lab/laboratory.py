@@ -26,7 +26,7 @@ from metalib.i18n import _
 from metalib.lab.controls import controls_of
 from metalib.lab.picture import Painter
 from metalib.lab.surface import Surface, explain, mimebundle
-from metalib.lab.words import as_json, with_words
+from metalib.lab.words import all_in_words, as_json, with_words
 
 
 class Part:
@@ -167,10 +167,11 @@ class Laboratory:
         state = self._checked(state, controls)
         result = self.compute(state)
         pixels = self.painter.png(state, result)
-        described, words = self.painter.describe(state, result), self.painter.words(state, result)
+        words, shows = self.painter.words(state, result), self.painter.describe(state, result)
+        settings = [one.told(getattr(state, name)) for name, one in controls.items()]
         before, self.state, self.result = self.state, state, result
         with self.surface.hold_sync():
-            self.surface.show(pixels, described, as_json(words))
+            self.surface.show(pixels, all_in_words(settings, words, shows), as_json(words))
             self.surface.say(words.remark)
         self._renew(controls)
         # What is shown again moves no control: one may just have been moved, its change waiting for the lock.

@@ -9,13 +9,11 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
 import numpy as np
 import torch
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from metalib import look
@@ -23,7 +21,7 @@ from metalib.history import smooth
 from metalib.i18n import N_, _
 from metalib.lab.controls import controls_of, counter, whole_slider
 from metalib.lab.laboratory import Laboratory, Part
-from metalib.lab.panels import StepCurves
+from metalib.lab.panels import StepCurves, line
 from metalib.lab.parts import Background, Play
 from metalib.lab.picture import Painter
 from metalib.lab.sine import (
@@ -32,8 +30,8 @@ from metalib.lab.sine import (
     SineState,
     WaveCurves,
     adapt_sine,
-    adaptation_in_words,
     explosion,
+    losses_in_words,
 )
 from metalib.lab.words import Panel, Words
 from metalib.learners import GradientLearner
@@ -71,7 +69,7 @@ class TrainingPainter(Painter):
         super().__init__()
         self.iterations = iterations
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         self.curves = WaveCurves(figure.add_axes((0.062, 0.135, 0.54, 0.84)))
         above = figure.add_axes((0.695, 0.635, 0.28, 0.34))
         below = figure.add_axes((0.695, 0.135, 0.28, 0.33))
@@ -83,10 +81,9 @@ class TrainingPainter(Painter):
         below.set_yticks([0.1, 1, 10])
         below.locator_params(axis="x", nbins=4)
         below.minorticks_off()
-        (self.training,) = below.plot([], [], color=look.BLUE)
-        (self.here,) = below.plot([], [], color=look.BLACK, linestyle=":", linewidth=1.6)
-        (self.marker,) = below.plot([], [], color=look.BLACK, marker="D", markersize=9, linestyle="none")
-        return [*self.curves.moving, *self.steps.moving, self.training, self.here, self.marker]
+        self.training = line(below, color=look.BLUE)
+        self.here = line(below, color=look.BLACK, linestyle=":", linewidth=1.6)
+        self.marker = line(below, color=look.BLACK, marker="D", markersize=9, linestyle="none")
 
     def update(self, state: TrainingState, result: Moment) -> None:
         self.curves.update(result.adaptation)
@@ -109,12 +106,11 @@ class TrainingPainter(Painter):
         return Words(panels, explosion(result.sine.alpha, adaptation))
 
     def describe(self, state: TrainingState, result: Moment) -> str:
-        text = _("Meta-iteration {iteration}").format(iteration=result.iteration)
+        text = losses_in_words(result.sine, result.adaptation)
         if result.iteration:
             loss = look.number(float(result.losses[result.iteration - 1]))
-            text += _(", meta-loss {loss}").format(loss=loss)
-        adaptation = adaptation_in_words(result.sine, result.adaptation, "θ")
-        return _("{text}.").format(text=text) + " " + adaptation
+            text += " " + _("The meta-loss is {loss}.").format(loss=loss)
+        return text
 
 
 class StartPause(Part):

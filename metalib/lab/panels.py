@@ -2,16 +2,17 @@
 
 `StepCurves`: support and query against the inner step. `BandedCurve`: a curve with its interval. `Sheet`:
 axes in pixels over the whole picture, with drawings as tiles, frames and short texts. `Bars`: many rectangles
-as one artist. `digit`: a number or a letter as a marker.
+as one artist. `line`, `arrow`, and `digit`, a number or a letter as a marker: one artist each. All of them
+move, as `Painter` has it, unless they are made with `moves=False`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
@@ -19,7 +20,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 
@@ -31,6 +32,17 @@ SUPPORT_LINE: look.Style = {**look.SUPPORT, "markersize": 8, "linestyle": "-", "
 QUERY_LINE: look.Style = {**look.QUERY, "linestyle": "--", "linewidth": 2.2}
 
 
+def line(axes: Axes, *, moves: bool = True, **style: Any) -> Line2D:
+    """A line or markers; `set_data` places them."""
+    return axes.plot([], [], animated=moves, **style)[0]
+
+
+def arrow(axes: Axes, **style: Any) -> Any:
+    """An arrow; `set_positions(from, to)` places it, exactly from point to point."""
+    shape: look.Style = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "animated": True}
+    return axes.add_patch(FancyArrowPatch((0, 0), (1, 1), **shape, **style))
+
+
 class StepCurves:
     """Two lines against the inner step, 0 … `most`: one for the support set, one for the query set."""
 
@@ -38,8 +50,7 @@ class StepCurves:
         self.axes = axes
         axes.set(xlim=(-0.4, most + 0.4), xlabel=_("inner step"), **settings)
         axes.set_xticks(range(0, most + 1, 2))
-        (self.query,), (self.support,) = axes.plot([], [], **QUERY_LINE), axes.plot([], [], **SUPPORT_LINE)
-        self.moving: list[Artist] = [self.query, self.support]
+        self.query, self.support = line(axes, **QUERY_LINE), line(axes, **SUPPORT_LINE)
 
     def update(self, support: np.ndarray, query: np.ndarray) -> None:
         """Show both, (k + 1,) each, kept inside the axes; what is no number lies at the top."""
@@ -56,18 +67,25 @@ class StepCurves:
             Entry(_("query {value}").format(value=query).rstrip(), QUERY_LINE),
         ]
 
+    @staticmethod
+    def describe(support: Iterable[str], query: Iterable[str]) -> str:
+        """Both at every step, in words."""
+        both = enumerate(zip(support, query, strict=True))
+        by_step = _("; ").join(f"{step}: {one}, {other}" for step, (one, other) in both)
+        return _("On support and query after each step: {by_step}.").format(by_step=by_step)
+
 
 class BandedCurve:
     """A curve with a band around it, such as a mean with its 95 % interval, in matplotlib's `style`.
 
-    Bands lie below all curves where they stand still. Where they move, give a `zorder` above `MOVING`.
+    Bands lie below all curves. Where they move, give a `zorder` above `MOVING`.
     """
 
-    def __init__(self, axes: Axes, opacity: float = 0.2, **style: Any) -> None:
-        self.band = PolyCollection([], facecolors=style["color"], linewidths=0, alpha=opacity)
+    def __init__(self, axes: Axes, opacity: float = 0.2, *, moves: bool = True, **style: Any) -> None:
+        band: look.Style = {"facecolors": style["color"], "linewidths": 0, "alpha": opacity}
+        self.band = PolyCollection([], animated=moves, **band)
         axes.add_collection(self.band, autolim=False)
-        (self.line,) = axes.plot([], [], **style)
-        self.moving: list[Artist] = [self.band, self.line]
+        self.line = line(axes, moves=moves, **style)
 
     def update(self, x: Any, mean: Any, low: Any, high: Any) -> None:
         """Show both; four arrays (P,), with gaps where there is no number."""
@@ -80,7 +98,7 @@ class BandedCurve:
 class Sheet:
     """Axes over the whole picture, in pixels from the top left, on which drawings lie as tiles.
 
-    `tiles`, `frame`, `text` and `add` put artists on it; `moving` has all that were made with `moves=True`.
+    `tiles`, `frame`, `text`, `bars`, `line` and `digit` put artists on it.
     """
 
     def __init__(self, figure: Figure, width: int, height: int) -> None:
@@ -88,46 +106,41 @@ class Sheet:
         self.axes.axis("off")
         self.axes.patch.set_visible(False)
         self.axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
-        self.width, self.height = width, height
-        self.moving: list[Artist] = []
-
-    def add(self, artist: Any, moves: bool = True) -> Any:
-        """Any artist made for these axes."""
-        if isinstance(artist, Rectangle):
-            self.axes.add_patch(artist)
-        elif isinstance(artist, PolyCollection):
-            self.axes.add_collection(artist, autolim=False)
-        if moves:
-            self.moving.append(artist)
-        return artist
 
     def tiles(self, smooth: bool = True) -> AxesImage:
         """A place for drawings; `look.show_drawings(tiles, drawings, x, y, size)` fills it."""
         # Made by hand: `imshow` would move the limits of the axes.
-        image = AxesImage(
-            self.axes, cmap="gray", interpolation="bilinear" if smooth else "nearest", extent=(0, 1, 1, 0)
-        )
+        how = "bilinear" if smooth else "nearest"
+        image = AxesImage(self.axes, cmap="gray", interpolation=how, extent=(0, 1, 1, 0), animated=True)
         image.set_data(np.full((2, 2), 255))
         image.set_clim(0, 255)
         self.axes.add_image(image)
-        return self.add(image)
+        return image
 
     def frame(self, **style: Any) -> Rectangle:
         """An empty rectangle; `set_bounds(x, y, width, height)` places it."""
-        return self.add(Rectangle((0, 0), 1, 1, fill=False, **style))
+        made = Rectangle((0, 0), 1, 1, fill=False, animated=True, **style)
+        self.axes.add_patch(made)
+        return made
 
     def text(self, x: float, y: float, words: str = "", *, moves: bool = True, **style: Any) -> Any:
         """A short text, of the smallest size unless another is given."""
-        made = self.axes.text(x, y, words, **{"fontsize": look.SMALL, "va": "center", **style})
-        return self.add(made, moves)
+        style = {"fontsize": look.SMALL, "va": "center", **style}
+        return self.axes.text(x, y, words, animated=moves, **style)
 
     def bars(self, **style: Any) -> Bars:
         """Rectangles of one look."""
-        return self.add(Bars(**style))
+        made = Bars(animated=True, **style)
+        self.axes.add_collection(made, autolim=False)
+        return made
 
     def line(self, *, moves: bool = True, **style: Any) -> Line2D:
-        """A line or markers; `set_data` places it."""
-        return self.add(self.axes.plot([], [], **style)[0], moves)
+        """As `line`."""
+        return line(self.axes, moves=moves, **style)
+
+    def digit(self, value: int | str, **style: Any) -> Line2D:
+        """As `digit`."""
+        return digit(self.axes, value, **style)
 
 
 class Bars(PolyCollection):
@@ -157,4 +170,4 @@ def digit(axes: Axes, value: int | str, *, bold: bool = False, **style: Any) -> 
     """A number or a letter, as large as in text of 13 points, as a marker: painted faster than text, and at
     many places."""
     made = {"color": look.BLACK, "markeredgewidth": 0, "linestyle": "none", "markersize": 10, **style}
-    return axes.plot([], [], marker=_digit_path(value, "bold" if bold else "normal"), **made)[0]
+    return line(axes, marker=_digit_path(value, "bold" if bold else "normal"), **made)

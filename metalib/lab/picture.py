@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import struct
 import zlib
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -33,17 +32,17 @@ class Painter:
             width, height = 600, 400                  # pixels at 100 dots an inch
             def build(self, figure):                  # once: axes, labels, limits
                 axes = figure.subplots()
-                self.dots, = axes.plot([], [], "o")
-                return [self.dots]                    # what moves
+                self.dots, = axes.plot([], [], "o", animated=True)
             def update(self, state, result):          # for every result: new data
                 self.dots.set_data(*result)
             def words(self, state, result):           # titles, legends, remarks: text beside it
                 return Words([Panel(0, 1, f"{state.count} dots")])
-            def describe(self, state, result):        # the text alternative
-                return f"{len(result[0])} dots"
+            def describe(self, state, result):        # for who cannot see it: what only the picture shows
+                return f"They lie at {result}."
 
-    What moves lies above what stands still (`png` gives it `MOVING` as its zorder where it has less). When
-    `update` has to change something that stands still, it calls `self.renew()`.
+    What moves is `animated`, in matplotlib's word, and lies above what stands still (it gets `MOVING` as its
+    zorder where it has less). When `update` has to change something that stands still, it calls
+    `self.renew()`.
     """
 
     width = look.WIDTH
@@ -55,8 +54,8 @@ class Painter:
         self._moving: list[Artist] = []
         self._background: Any = None
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
-        """Put the axes and all artists on an empty figure; return the artists that `update` changes."""
+    def build(self, figure: Figure) -> None:
+        """Put the axes and all artists on an empty figure, `animated` those that `update` changes."""
         raise NotImplementedError
 
     def update(self, state: Any, result: Any) -> None:
@@ -64,7 +63,8 @@ class Painter:
         raise NotImplementedError
 
     def describe(self, state: Any, result: Any) -> str:
-        """The text alternative: what a reader who cannot see the picture needs to know, figures included."""
+        """What a reader who cannot see the picture needs to know besides the controls and the `words`, which
+        stand in front of it in the text alternative."""
         raise NotImplementedError
 
     def words(self, state: Any, result: Any) -> Words:
@@ -133,22 +133,16 @@ class Painter:
         size = (self.width / look.DPI, self.height / look.DPI)
         figure = Figure(figsize=size, dpi=look.DPI * self._resolution)
         canvas = FigureCanvasAgg(figure)
-        moving = list(self.build(figure))
-        for artist in moving:
-            artist.set_zorder(max(MOVING, artist.get_zorder()))
-            artist.set_animated(animated)
-        # In the order of a full draw: axes by axes, from low to high, and what was made first first.
-        made: list[Artist] = [artist for axes in figure.axes for artist in (axes, *axes.get_children())]
-        made += figure.get_children()
-        axes_of: dict[Any, int] = {axes: number for number, axes in enumerate(figure.axes)}
-        self._moving = sorted(
-            moving,
-            key=lambda artist: (
-                axes_of.get(artist.axes, len(axes_of)),
-                artist.get_zorder(),
-                made.index(artist),
-            ),
-        )
+        self.build(figure)
+        self._moving = []
+        for (
+            axes
+        ) in figure.axes:  # in the order of a full draw: from low to high, and what was made first first
+            moving = [artist for artist in axes.get_children() if artist.get_animated()]
+            for artist in moving:
+                artist.set_zorder(max(MOVING, artist.get_zorder()))
+                artist.set_animated(animated)
+            self._moving += sorted(moving, key=Artist.get_zorder)
         self.renew()
         return canvas
 

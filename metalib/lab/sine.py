@@ -5,13 +5,12 @@ Tasks and network are those of Finn et al. 2017, section 5.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from metalib import look
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, counter, log_slider, slider, whole_slider
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.panels import StepCurves
+from metalib.lab.panels import StepCurves, line
 from metalib.lab.picture import Painter
 from metalib.lab.words import Entry, Panel, Words
 from metalib.learners import MAML, FastWeights, GradientLearner
@@ -130,12 +129,10 @@ class WaveCurves:
     def __init__(self, axes: Axes) -> None:
         axes.set(xlim=(-5.15, 5.15), ylim=(-self.bounds, self.bounds), xlabel="x", ylabel="y")
         axes.set_xticks(range(-4, 5, 2))
-        self.target, self.before = (axes.plot([], [], **style)[0] for style in (look.TARGET, look.BEFORE))
-        self.between = [axes.plot([], [], linewidth=1.8)[0] for _step in range(MAX_STEPS - 1)]
-        self.after, self.query, self.support = (
-            axes.plot([], [], **style)[0] for style in (look.AFTER, look.QUERY, look.SUPPORT)
-        )
-        self.moving = [self.target, self.before, *self.between, self.after, self.query, self.support]
+        self.target, self.before = line(axes, **look.TARGET), line(axes, **look.BEFORE)
+        self.between = [line(axes, linewidth=1.8) for _step in range(MAX_STEPS - 1)]
+        self.after = line(axes, **look.AFTER)
+        self.query, self.support = line(axes, **look.QUERY), line(axes, **look.SUPPORT)
 
     def update(self, result: SineResult) -> None:
         """Show it, up to the last function before an explosion."""
@@ -143,10 +140,10 @@ class WaveCurves:
         curves = np.clip(result.curves, -100, 100)  # Agg overflows on what lies too far outside
         self.target.set_data(result.x, result.target)
         self.before.set_data(result.x, curves[0])
-        for step, line in enumerate(self.between, start=1):
+        for step, curve in enumerate(self.between, start=1):
             shown = step < last
-            line.set_data(result.x if shown else [], curves[step] if shown else [])
-            line.set_color(look.STEPS(0.75 * step / max(last, 1)))
+            curve.set_data(result.x if shown else [], curves[step] if shown else [])
+            curve.set_color(look.STEPS(0.75 * step / max(last, 1)))
         self.after.set_data(result.x if last else [], curves[last] if last else [])
         self.support.set_data(*result.support)
         self.query.set_data(*result.query)
@@ -168,11 +165,7 @@ class SinePainter(Painter):
 
     height = 380
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        super().__init__()
-        self.names = names
-
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         self.curves = WaveCurves(figure.add_axes((0.062, 0.155, 0.54, 0.82)))
         axes = figure.add_axes((0.695, 0.155, 0.28, 0.82))
         self.losses = StepCurves(
@@ -180,7 +173,6 @@ class SinePainter(Painter):
         )
         axes.set_yticks([10.0**power for power in range(-4, 3)])
         axes.minorticks_off()
-        return [*self.curves.moving, *self.losses.moving]
 
     def update(self, state: SineState, result: SineResult) -> None:
         self.curves.update(result)
@@ -195,30 +187,16 @@ class SinePainter(Painter):
         return Words(panels, explosion(state.alpha, result))
 
     def describe(self, state: SineState, result: SineResult) -> str:
-        return adaptation_in_words(state, result, _(self.names[state.start]))
+        return losses_in_words(state, result)
 
 
-def adaptation_in_words(state: SineState, result: SineResult, start: str) -> str:
-    """What an adaptation from the start of that name did."""
-    text = _(
-        "Adapting to the wave {amplitude:.2f} · sin(x − {phase:.2f}); start point: {start}; "
-        "shots: {shots}; α = {alpha:.2g}. Before any step the loss is {support} on the support set and "
-        "{query} on the query set"
-    ).format(
-        amplitude=state.amplitude,
-        phase=state.phase,
-        start=start,
-        shots=state.shots,
-        alpha=state.alpha,
-        support=look.number(result.support_loss[0]),
-        query=look.number(result.query_loss[0]),
+def losses_in_words(state: SineState, result: SineResult) -> str:
+    """The wave, and the losses on the way to it."""
+    wave = _("The wave is {amplitude:.2f} · sin(x − {phase:.2f}).").format(
+        amplitude=state.amplitude, phase=state.phase
     )
-    if result.steps:
-        support, query = look.number(result.support_loss[-1]), look.number(result.query_loss[-1])
-        text += _("; after step {step} it is {support} and {query}").format(
-            step=result.steps, support=support, query=query
-        )
-    return _("{text}.").format(text=text)
+    losses = (map(look.number, values) for values in (result.support_loss, result.query_loss))
+    return f"{wave} {StepCurves.describe(*losses)}"
 
 
 def explosion(alpha: float, result: SineResult) -> str:
@@ -254,7 +232,7 @@ class SineLaboratory(Laboratory):
         super().__init__(
             SineState,
             lambda state: adapt_sine(models[state.start], state),
-            SinePainter(names),
+            SinePainter(),
             initial={"start": "maml" if "maml" in models else list(models)[-1], **initial},
             allowed={"start": names},
         )

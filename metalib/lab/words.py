@@ -7,7 +7,7 @@ In a notebook it is text, so it can be read at every size, in every script, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from metalib import look
+from metalib.i18n import _
 
 DASHES = {"-": (), "solid": (), "--": (3.7, 1.6), ":": (1.0, 1.65), "-.": (6.4, 1.6, 1.0, 1.6)}
 HEAD, LINE = 26, 22  # pixels of a title and of a line of a legend, in the still picture
@@ -66,6 +67,15 @@ def as_json(words: Words) -> list[dict[str, Any]]:
         }
         for panel in words.panels
     ]
+
+
+def all_in_words(settings: Iterable[str], words: Words, shows: str) -> str:
+    """A picture's text alternative: how the controls are set, the words above it, what it shows itself."""
+    lists = [settings]
+    for panel in words.panels:
+        lists += [(panel.title, *(entry.text for entry in panel.legend)), (panel.note,)]
+    said = (_("; ").join(filter(None, texts)).rstrip(".。") for texts in lists)
+    return " ".join([*(_("{text}.").format(text=one) for one in said if one), shows])
 
 
 def _mark(style: Mapping[str, Any] | None) -> dict[str, Any] | None:

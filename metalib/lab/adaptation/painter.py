@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from metalib import look
 from metalib.i18n import _
 from metalib.lab.adaptation.start import Start
 from metalib.lab.adaptation.task import MAX_STEPS, AdaptationResult, AdaptationState, TaskPath
-from metalib.lab.panels import QUERY_LINE, SUPPORT_LINE, BandedCurve, Sheet, StepCurves
+from metalib.lab.panels import QUERY_LINE, SUPPORT_LINE, BandedCurve, Sheet, StepCurves, line
 from metalib.lab.picture import MOVING, Painter
 from metalib.lab.words import Entry, Panel, Words
 from metalib.learners.base import uses_batch_statistics
@@ -38,7 +37,7 @@ class AdaptationPainter(Painter):
         super().__init__()
         self.starts, self.tasks = starts, tasks
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         sheet = Sheet(figure, self.width, self.height)
         self.support, self.query = sheet.tiles(), sheet.tiles()
         self.cells, self.others = sheet.bars(facecolors="#f0f0f0"), sheet.bars(facecolors=look.GREY)
@@ -52,13 +51,11 @@ class AdaptationPainter(Painter):
         axes.set(xlabel=_("inner step"), ylabel=_("accuracy in %"))
         axes.set_xticks(range(0, MAX_STEPS + 1, 2))
         axes.set_yticks(range(0, 101, 20))
-        (self.cursor,) = axes.plot([], [], color=look.GREY, linewidth=6, alpha=0.35, solid_capstyle="butt")
-        (self.chance,), (self.own,) = axes.plot([], [], **CHANCE), axes.plot([], [], **THIS_TASK)
+        self.cursor = line(axes, color=look.GREY, linewidth=6, alpha=0.35, solid_capstyle="butt")
+        self.chance, self.own = line(axes, **CHANCE), line(axes, **THIS_TASK)
         self.curves = [
             BandedCurve(axes, 0.22, **style, zorder=MOVING + 1) for style in (SUPPORT_LINE, QUERY_LINE)
         ]
-        moving = [artist for curve in self.curves for artist in curve.moving]
-        return [*sheet.moving, self.cursor, self.chance, self.own, *moving]
 
     def update(self, state: AdaptationState, result: AdaptationResult) -> None:
         self.update_support(result.task.support)
@@ -163,23 +160,12 @@ class AdaptationPainter(Painter):
         return right, loss, origin, normalised
 
     def describe(self, state: AdaptationState, result: AdaptationResult) -> str:
-        task, average = result
-        text = _(
-            "Task {state.draw}, {state.ways}-way, shots: {state.shots}; weights: {name}; "
-            "α = {state.alpha:.2g}. Step {state.step} of {state.steps}: {facts}. Probability of the true "
-            "class of the queries shown: {told}. "
-        ).format(
-            state=state,
-            name=_(self.starts[state.start].label),
-            facts=_("; ").join(self.facts(state, result)),
-            told=_("; ").join(verdict(task, state.step, row) for row in shown(task)),
-        )
-        if average.n:
-            told = (f"{step}: {', '.join(average.told(step))}" for step in range(state.steps + 1))
-            text += _("Mean accuracy of {n} tasks on support and query after each step: {by_step}. ").format(
-                n=average.n, by_step=_("; ").join(told)
-            )
-        return text + _("Chance is {chance}.").format(chance=per_cent(1 / state.ways))
+        told = _("; ").join(verdict(result.task, state.step, row) for row in shown(result.task))
+        text = _("Probability of the true class of the queries shown: {told}.").format(told=told)
+        if result.average.n:
+            told_by_step = map(result.average.told, range(state.steps + 1))
+            text += " " + StepCurves.describe(*zip(*told_by_step, strict=True))
+        return text
 
 
 def shown(task: TaskPath) -> np.ndarray:

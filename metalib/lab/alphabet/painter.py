@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
@@ -43,7 +42,7 @@ class AlphabetPainter(Painter):
         self.methods = {**methods, PIXELS: False}
         self.column = (self.width - BARS - 8) / len(self.methods)
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         sheet = Sheet(figure, self.width, self.height)
         self.lefts = [BARS + number * self.column for number in range(len(self.methods))]
         for left in self.lefts:
@@ -60,7 +59,6 @@ class AlphabetPainter(Painter):
         self.around = sheet.frame(edgecolor=look.BLUE, linewidth=3.0)
         self.slot = sheet.frame(edgecolor=look.GREY, linewidth=1.4, linestyle=(0, (4, 2)))
         self.asked = sheet.frame()
-        return sheet.moving
 
     @staticmethod
     def pitch(state: AlphabetState) -> float:
@@ -195,8 +193,6 @@ class AlphabetPainter(Painter):
         if state.cursor is not None:
             label, column = alphabet.place(state.cursor)
             words.append(_("You point at example {n} of class {label}.").format(n=column + 1, label=label))
-        target = _("class {n}").format(n=state.target) if state.target else _("the query")
-        words.append(_("You draw for {target}.").format(target=target))
         source = query and (query.source or _("drawn"))
         words.append(_("Query: {source}.").format(source=source) if query else _("There is no query."))
         words += [result.problem] if result.problem else []

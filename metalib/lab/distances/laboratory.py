@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,6 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch
 
 from metalib import look
 from metalib.i18n import _
@@ -27,12 +25,11 @@ from metalib.lab.distances.classify import (
 )
 from metalib.lab.distances.geometry import WINDOW
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.panels import Sheet, digit
+from metalib.lab.panels import Sheet, arrow, digit, line
 from metalib.lab.parts import ARROWS, Drag, Keys, View
 from metalib.lab.picture import Painter
 from metalib.lab.surface import KeyEvent
 from metalib.lab.words import Panel, Words
-from metalib.learners import DISTANCE_LABELS
 
 REACH = 26  # pixels of a 1000 pixel wide picture: how near the pointer must be to take hold of a point
 
@@ -41,6 +38,11 @@ MARKERS = ("o", "s", "D", "p", "h")
 BANDS = 10  # shades of a region: one for each tenth of p
 STRONGEST = 0.75  # the opacity of a region where p is nearly 1
 UNIT = 66  # pixels of one unit of the plane
+INK: look.Style = {"linestyle": "none", "color": look.BLACK, "markeredgecolor": look.BLACK}
+ORIGIN = {**INK, "marker": "+", "markersize": 16, "markeredgewidth": 2}
+RING = {**INK, "marker": "o", "markerfacecolor": "none", "markersize": 34, "markeredgewidth": 1.8}
+CROSS = {**INK, "marker": "X", "markeredgecolor": "white", "markersize": 17, "markeredgewidth": 1.5}
+MARK = {**INK, "markerfacecolor": "white", "markeredgewidth": 3.6, "clip_on": False}
 
 
 def moved(state: DistanceState, number: int, x: float, y: float) -> DistanceState:
@@ -94,6 +96,7 @@ class Regions(Artist):
         super().__init__()
         self.axes, self.box, self.colours = axes, axes.bbox, np.full((1, 1, 4), 255, np.uint8)
         self.set_figure(axes.figure)
+        self.set_animated(True)
 
     def draw(self, renderer: Any) -> None:
         box = self.box
@@ -123,7 +126,7 @@ class DistancePainter(Painter):
     longest = 132  # pixels of a bar for p = 1
     rows = range(90, 90 + 62 * MAX_CLASSES, 62)
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         sheet = Sheet(figure, self.width, self.height)
         left, right, bottom, top = WINDOW
         wide, high = UNIT * (right - left), UNIT * (top - bottom)
@@ -138,46 +141,25 @@ class DistancePainter(Painter):
         self.plane.grid(False)
         self.regions = Regions(self.plane)
         self.plane.add_artist(self.regions)
-        dotted: look.Style = {"linewidths": 1.2, "linestyles": [(0, (1, 2.5))]}
-        self.borders = LineCollection([], colors="#444444", linewidths=1.6)
-        self.spokes = LineCollection([], colors="#444444", **dotted)
+        dark: look.Style = {"colors": "#444444", "animated": True}
+        self.borders = LineCollection([], linewidths=1.6, **dark)
+        self.spokes = LineCollection([], linewidths=1.2, linestyles=[(0, (1, 2.5))], **dark)
         for lines in (self.borders, self.spokes):
             self.plane.add_collection(lines, autolim=False)
-        (self.origin,) = self.plane.plot([0], [0], "+", color=look.BLACK, markersize=16, markeredgewidth=2)
-        self.arrow = FancyArrowPatch(
-            (0, 0), (1, 1), arrowstyle="-|>", mutation_scale=22, linewidth=3.2, color=look.BLACK, shrinkA=0,
-            shrinkB=0,
-        )  # fmt: skip
-        self.plane.add_patch(self.arrow)
-        circle: look.Style = {
-            "color": "none",
-            "markeredgecolor": look.BLACK,
-            "markersize": 34,
-            "markeredgewidth": 1.8,
-        }
-        (self.ring,) = self.plane.plot([], [], "o", **circle)
+        self.origin = line(self.plane, **ORIGIN)
+        self.origin.set_data([0], [0])
+        self.arrow = arrow(self.plane, mutation_scale=22, linewidth=3.2, color=look.BLACK)
+        self.ring, self.query = line(self.plane, **RING), line(self.plane, **CROSS)
         self.marks = [self._mark(self.plane, number, 23) for number in range(MAX_CLASSES)]
-        cross: look.Style = {
-            "color": look.BLACK,
-            "markersize": 17,
-            "markeredgecolor": "white",
-            "markeredgewidth": 1.5,
-        }
-        (self.query,) = self.plane.plot([], [], "X", **cross)
-        moving = [self.regions, self.borders, self.spokes, self.origin, self.arrow, self.ring, self.query]
-        return [*moving, *(artist for pair in self.marks for artist in pair), *self._build_bars(sheet)]
+        self._build_bars(sheet)
 
-    def _mark(self, axes: Axes, number: int, size: float) -> tuple[Line2D, Line2D]:
+    def _mark(self, axes: Axes, number: int, size: float, moves: bool = True) -> tuple[Line2D, Line2D]:
         """A prototype's mark, and its number inside."""
-        style: look.Style = {
-            "markerfacecolor": "white",
-            "markeredgecolor": COLOURS[number],
-            "markeredgewidth": 3.6,
-        }
-        (mark,) = axes.plot([], [], MARKERS[number], markersize=size, clip_on=False, **style)
-        return mark, digit(axes, number + 1, bold=True, clip_on=False)
+        style = {**MARK, "marker": MARKERS[number], "markeredgecolor": COLOURS[number], "markersize": size}
+        mark = line(axes, moves=moves, **style)
+        return mark, digit(axes, number + 1, bold=True, moves=moves, clip_on=False)
 
-    def _build_bars(self, sheet: Sheet) -> list[Artist]:
+    def _build_bars(self, sheet: Sheet) -> None:
         """A row for each class: its mark, its distance, a bar as long as p, and p."""
         sheet.text(self.class_at, 36, _("class"), moves=False, ha="center")
         sheet.text(self.distance_at, 36, "d", moves=False, ha="right")
@@ -189,13 +171,12 @@ class DistancePainter(Painter):
         large: look.Style = {"ha": "right", "fontsize": look.TEXT}
         self.distances = [sheet.text(self.distance_at, row, **large) for row in self.rows]
         self.chances = [sheet.text(self.p_at, row, fontweight="bold", **large) for row in self.rows]
-        self.tags = [self._mark(sheet.axes, number, 20) for number in range(MAX_CLASSES)]
+        self.tags = [self._mark(sheet.axes, number, 20, False) for number in range(MAX_CLASSES)]
         for row, pair in zip(self.rows, self.tags, strict=True):
             for artist in pair:
                 artist.set_data([self.class_at], [row])
         self.frame = sheet.frame(edgecolor=look.BLACK, linewidth=1.8)
         self.shown_classes = 0
-        return sheet.moving
 
     def update(self, state: DistanceState, result: DistanceResult) -> None:
         n, points, true = state.classes, state.points, state.shown(state.truth)
@@ -249,9 +230,7 @@ class DistancePainter(Painter):
         )
 
     def describe(self, state: DistanceState, result: DistanceResult) -> str:
-        text = _("Distance: {distance}; temperature {t:.3g}. The query is at {query}.").format(
-            distance=_(DISTANCE_LABELS[state.distance]), t=state.temperature, query=look.point(state.query)
-        )
+        text = _("The query is at {query}.").format(query=look.point(state.query))
         for number, point in enumerate(state.points[1:]):
             text += " " + _("Prototype {n} at {place}: distance {d}, p = {p}.").format(
                 n=number + 1,
@@ -259,10 +238,8 @@ class DistancePainter(Painter):
                 d=look.signed(result.distances[number]),
                 p=probability(result.p[number]),
             )
-        if true := state.shown(state.truth):
-            text += " " + _("True class {c}: loss {loss}; downhill is {way}.").format(
-                c=true, loss=look.signed(result.loss), way=look.point(-result.gradient)
-            )
+        if state.shown(state.truth):
+            text += " " + _("Downhill is {way}.").format(way=look.point(-result.gradient))
         chosen = state.shown(state.selected)
         what = _("prototype {n}").format(n=chosen) if chosen else _("the query")
         return text + " " + _("The arrow keys move {what}.").format(what=what)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from metalib import look
@@ -68,7 +66,7 @@ class EpisodePainter(Painter):
         super().__init__()
         self.opponent = opponent
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         sheet = Sheet(figure, self.width, self.height)
         line = sheet.line(moves=False, color=look.LIGHT_GREY, linewidth=1.5)
         line.set_data([self.right - 26] * 2, [12, self.height - 12])
@@ -81,7 +79,6 @@ class EpisodePainter(Painter):
              sheet.text(0, 0, ha="right", va="top", fontweight="bold"))
             for _query in range(MAX_WAYS * MAX_QUERIES)
         ]  # fmt: skip
-        return sheet.moving
 
     def column(self, state: EpisodeState) -> float:
         """The width of a class's column in pixels."""
@@ -148,23 +145,16 @@ class EpisodePainter(Painter):
     def describe(self, state: EpisodeState, result: EpisodeResult) -> str:
         dealt = result.dealt
         classes = ", ".join(f"{number}: {name}" for number, name in enumerate(dealt.names, 1))
-        words = _("A {ways}-way {shots}-shot episode; its classes are {classes}. ").format(
-            ways=state.ways, shots=state.shots, classes=classes
-        )
+        words = _("The classes are {classes}.").format(classes=classes)
         if result.is_over:
             one = _("query {n} is class {truth}, you said {yours}, {opponent} {machine}")
             rows = enumerate(zip(dealt.truth, result.yours, dealt.machine, strict=True), 1)
-            words += _("It is over: {said}.").format(
-                said=_("; ").join(
-                    one.format(n=n, truth=t + 1, yours=y + 1, opponent=self.opponent, machine=m + 1)
-                    for n, (t, y, m) in rows
-                )
+            said = _("; ").join(
+                one.format(n=n, truth=t + 1, yours=y + 1, opponent=self.opponent, machine=m + 1)
+                for n, (t, y, m) in rows
             )
-        else:
-            words += _("Query {n} of {total}; you point at class {cursor}.").format(
-                n=len(result.yours) + 1, total=len(dealt.truth), cursor=state.pointed + 1
-            )
-        return f"{words} {self.score_in_words(result.score)}"
+            return f"{words} " + _("It is over: {said}.").format(said=said)
+        return f"{words} " + _("You point at class {n}.").format(n=state.pointed + 1)
 
     def score_in_words(self, score: Score) -> str:
         """The score, once there is one."""

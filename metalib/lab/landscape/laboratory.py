@@ -5,16 +5,13 @@ Left the average loss with the inner steps, right MAML's objective with the meta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
 
 from metalib import look
 from metalib.i18n import N_, _
@@ -30,6 +27,7 @@ from metalib.lab.landscape.objectives import (
     objective,
     optima,
 )
+from metalib.lab.panels import arrow, line
 from metalib.lab.parts import ARROWS, Drag, Keys, Play, View
 from metalib.lab.picture import Painter
 from metalib.lab.surface import KeyEvent
@@ -140,7 +138,7 @@ class LandscapePainter(Painter):
 
     height = 420
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         places = ((0.058, 0.145, 0.425, 0.835), (0.558, 0.145, 0.425, 0.835))
         self.panels = self.left, self.right = [figure.add_axes(place) for place in places]
         self.known: dict[Axes, tuple] = {}  # of which landscape, α and steps the contours are
@@ -148,34 +146,18 @@ class LandscapePainter(Painter):
         self.marks, self.trails, self.thetas = [], [], []
         for axes in self.panels:
             axes.grid(False)
-            trail: look.Style = {"color": look.BLACK, "marker": ".", "markersize": 5, "linewidth": 1.4}
-            self.trails += axes.plot([], [], **trail)
-            self.marks.append([axes.plot([], [], **mark)[0] for mark in (AVERAGE_BEST, MAML_BEST)])
-            self.thetas += axes.plot([], [], **THETA)
+            self.trails.append(line(axes, color=look.BLACK, marker=".", markersize=5, linewidth=1.4))
+            self.marks.append([line(axes, **mark) for mark in (AVERAGE_BEST, MAML_BEST)])
+            self.thetas.append(line(axes, **THETA))
         self.ways = []
         for colour, marker in TASKS:
-            style: look.Style = {
-                "color": colour,
-                "marker": marker,
-                "markersize": 9,
-                "markeredgecolor": look.BLACK,
-            }
-            (line,) = self.left.plot([], [], color=colour, linewidth=2.4, marker=".", markersize=6)
-            self.ways.append((line, *self.left.plot([], [], linestyle="none", **style)))
-        self.arrows = {method: self._arrow(self.right, **style) for method, style in ARROW_LOOKS.items()}
-        self.joint = self._arrow(self.left, color=look.BLACK, linestyle="-")
-        moving = [artist for group in (*self.ways, *self.marks) for artist in group]
-        return [*moving, *self.trails, *self.arrows.values(), self.joint, *self.thetas]
-
-    def _arrow(self, axes: Axes, **style: Any) -> Any:
-        shape: look.Style = {
-            "arrowstyle": "-|>",
-            "mutation_scale": 20,
-            "linewidth": 3,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        }
-        return axes.add_patch(FancyArrowPatch((0, 0), (1, 1), **shape, **style))
+            way = line(self.left, color=colour, linewidth=2.4, marker=".", markersize=6)
+            end = line(self.left, color=colour, linestyle="none", marker=marker, markersize=9)
+            end.set_markeredgecolor(look.BLACK)
+            self.ways.append((way, end))
+        size: look.Style = {"mutation_scale": 20, "linewidth": 3}
+        self.arrows = {method: arrow(self.right, **size, **style) for method, style in ARROW_LOOKS.items()}
+        self.joint = arrow(self.left, color=look.BLACK, **size)
 
     def update(self, state: LandscapeState, result: LandscapeResult) -> None:
         # The contours are made anew where they have changed: on the right with every α, on the left seldom.
@@ -194,9 +176,9 @@ class LandscapePainter(Painter):
             trail.set_data(*np.clip(result.trail, -100, 100).T)  # Agg overflows on what lies too far outside
             theta.set_data(*np.clip(result.theta, -100, 100)[:, None])
         path = np.clip(result.path, -100, 100)
-        for task, (line, end) in enumerate(self.ways):
+        for task, (way, end) in enumerate(self.ways):
             shown = path[:, task].T if task < path.shape[1] else np.empty((2, 0))
-            line.set_data(*shown)
+            way.set_data(*shown)
             end.set_data(*shown[:, -1:])
         self._point(self.arrows, result)
         self._point({"joint": self.joint}, result)
@@ -206,11 +188,11 @@ class LandscapePainter(Painter):
         a gradient a tenth as long as another is still seen, and all shrink near an optimum."""
         lengths = {method: float(np.linalg.norm(result.directions[method])) for method in arrows}
         longest = max(lengths.values())
-        for method, arrow in arrows.items():
+        for method, turned in arrows.items():
             scale = 1.4 * longest / (longest + 0.15) / max(np.sqrt(longest * lengths[method]), 1e-12)
             shift = -scale * result.directions[method]
-            arrow.set_positions(result.theta, result.theta + shift)
-            arrow.set_visible(bool(np.linalg.norm(shift) > 0.02 and (np.abs(result.theta) < 100).all()))
+            turned.set_positions(result.theta, result.theta + shift)
+            turned.set_visible(bool(np.linalg.norm(shift) > 0.02 and (np.abs(result.theta) < 100).all()))
 
     def _scenery(self, axes: Axes, name: str, alpha: float, steps: int) -> None:
         """Contours of the mean loss after so many steps, on one scale; on the left each task's as well."""
@@ -255,31 +237,15 @@ class LandscapePainter(Painter):
     def describe(self, state: LandscapeState, result: LandscapeResult) -> str:
         average, maml = result.optima
         text = _(
-            "{name}: θ is at {theta}. The average loss there is {before}, lowest at {average}. MAML's "
-            "objective (α = {alpha:.2g}, inner steps: {steps}) is {after}, lowest at {maml}. Cosine with "
-            "MAML's meta-gradient: first-order MAML {first}, Reptile {reptile}."
-        ).format(
-            name=_(NAMES[state.landscape]),
-            theta=look.point(result.theta),
-            before=look.number(result.losses[0].mean()),
-            average=look.point(average),
-            alpha=state.alpha,
-            steps=state.steps,
-            after=look.number(result.losses[-1].mean()),
-            maml=look.point(maml),
-            first=look.signed(result.cosine("fomaml")),
-            reptile=look.signed(result.cosine("reptile")),
-        )
+            "θ is at {theta}; the average loss is lowest at {average}, MAML's objective at {maml}. The "
+            "cosines are those with MAML's meta-gradient."
+        ).format(theta=look.point(result.theta), average=look.point(average), maml=look.point(maml))
         for task, centre in enumerate(state.land.centres):
             text += " " + _("Task {task}, centre {centre}: loss {before}, after adaptation {after}.").format(
                 task=task + 1,
                 centre=look.point(centre),
                 before=look.number(result.losses[0, task]),
                 after=look.number(result.losses[-1, task]),
-            )
-        if len(result.trail) > 1:
-            text += " " + _("Meta-steps of {method}: {moves}.").format(
-                method=_(METHODS[state.method]), moves=len(result.trail) - 1
             )
         return text
 

@@ -6,12 +6,10 @@ method is adapted now, with the settings that its curve has at this point.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -21,7 +19,7 @@ from metalib.i18n import N_, _
 from metalib.lab.controls import choice, counter
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.learning_curves.one_task import GRID, GlyphTask, WaveTask, one_task
-from metalib.lab.panels import BandedCurve, Sheet, digit
+from metalib.lab.panels import BandedCurve, Sheet, line
 from metalib.lab.picture import Painter
 from metalib.lab.words import Entry, Panel, Words
 
@@ -91,33 +89,30 @@ class CurvesPainter(Painter):
     height = 400
     column, tile, row, step = 690, 29, 196, 36  # of the glyphs, in pixels: left, size, first row of marks
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         self.painted: tuple[Any, ...] = ()
         self.left = figure.add_axes((0.09, 0.145, 0.395, 0.835))
-        self.curves = {name: BandedCurve(self.left, 0.18, **style) for name, style in LOOKS.items()}
-        self.cursor = self.left.axvline(1, color=look.GREY, linewidth=2.0)
+        self.curves = {
+            name: BandedCurve(self.left, 0.18, moves=False, **style) for name, style in LOOKS.items()
+        }
+        self.cursor = self.left.axvline(1, color=look.GREY, linewidth=2.0, animated=True)
         ringed: look.Style = {"linestyle": "none", "markeredgecolor": "white"}
         self.points = {
-            name: self.left.plot([], [], **{**style, **ringed, "markersize": 12})[0]
-            for name, style in LOOKS.items()
+            name: line(self.left, **{**style, **ringed, "markersize": 12}) for name, style in LOOKS.items()
         }
         self.right = figure.add_axes((0.56, 0.145, 0.425, 0.835))
         self.right.set(xlim=(-5.15, 5.15), ylim=(-6.4, 6.4), xlabel="x", ylabel="y")
         self.right.set(xticks=range(-4, 5, 2), yticks=range(-6, 7, 2))
         self.lines = {
-            name: self.right.plot([], [], linewidth=3.0, color=style["color"], linestyle=style["linestyle"])[
-                0
-            ]
+            name: line(self.right, linewidth=3.0, color=style["color"], linestyle=style["linestyle"])
             for name, style in LOOKS.items()
         }
-        (self.target,), (self.support,) = (self.right.plot([], [], **one) for one in (WAVE, look.SUPPORT))
+        self.target, self.support = line(self.right, **WAVE), line(self.right, **look.SUPPORT)
         self.sheet = sheet = Sheet(figure, self.width, self.height)
         self.rows = [sheet.text(560, 0, moves=False) for _row in range(2 + len(LOOKS))]
         self.examples, self.queries = sheet.tiles(), sheet.tiles()
         self.hits, self.misses = sheet.line(**HIT), sheet.line(**MISS)
-        self.letters = [sheet.add(digit(sheet.axes, letter)) for letter in "ABCDE"]
-        lines = [*self.points.values(), *self.lines.values(), self.target, self.support]
-        return [self.cursor, *lines, *sheet.moving]
+        self.letters = [sheet.digit(letter) for letter in "ABCDE"]
 
     def update(self, state: CurvesState, result: CurvesResult) -> None:
         if self.painted != (state.family, state.method):
@@ -125,11 +120,11 @@ class CurvesPainter(Painter):
             self.stand(result)
             self.renew()
         self.cursor.set_xdata([result.shots] * 2)
-        for name, line in self.points.items():
+        for name, point in self.points.items():
             curve = result.curves.get(name)
-            line.set_data(*([], []) if curve is None else ([result.shots], [curve.at(result.shots)[0]]))
-        for line in (*self.lines.values(), self.target, self.support, self.hits, self.misses, *self.letters):
-            line.set_data([], [])
+            point.set_data(*([], []) if curve is None else ([result.shots], [curve.at(result.shots)[0]]))
+        for one in (*self.lines.values(), self.target, self.support, self.hits, self.misses, *self.letters):
+            one.set_data([], [])
         for image in (self.examples, self.queries):
             image.set_visible(isinstance(result.task, GlyphTask))
         if isinstance(result.task, GlyphTask):
@@ -203,18 +198,13 @@ class CurvesPainter(Painter):
         return f"{mean} ± {half}"
 
     def describe(self, state: CurvesState, result: CurvesResult) -> str:
-        parts = [
-            _("{name} {measured}, on the task shown {one}").format(
-                name=curve.name,
-                measured=self.at(state, result, name),
-                one=error(result.task.errors[name], state.family),
-            )
-            for name, curve in result.curves.items()
-        ]
-        text = _("Error on new tasks, {family}, after {shots} shots: ").format(
-            family=FAMILIES[state.family].name, shots=result.shots
+        errors = result.task.errors
+        told = _("; ").join(
+            f"{curve.name} {error(errors[name], state.family)}" for name, curve in result.curves.items()
         )
-        return _("{text}.").format(text=text + _("; ").join(parts))
+        return _("The curves are mean errors on new tasks; those on the one task are {told}.").format(
+            told=told
+        )
 
 
 def remark(state: CurvesState, result: CurvesResult) -> str:

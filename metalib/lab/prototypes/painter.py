@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -14,11 +13,10 @@ from matplotlib.patches import Polygon
 
 from metalib import look
 from metalib.i18n import N_, _
-from metalib.lab.panels import Sheet, digit
+from metalib.lab.panels import Sheet, digit, line
 from metalib.lab.picture import Painter
 from metalib.lab.prototypes.episode import ASPECT, PrototypeResult
 from metalib.lab.words import Entry, Panel, Words
-from metalib.learners import DISTANCE_LABELS
 
 COLOURS = look.CYCLE  # so many ways can be shown as there are colours that all eyes tell apart
 KINDS = list(zip(COLOURS, (*look.MARKERS[:6], "*"), strict=True))  # an X would look like a misjudged query
@@ -36,7 +34,7 @@ DISC: look.Style = {
     "markeredgewidth": 2,
     **NONE,
 }
-HOLLOW: look.Style = {"markerfacecolor": "white", "markeredgewidth": 2, **NONE}
+HOLLOW: look.Style = {"markerfacecolor": "white", "markeredgewidth": 2}
 MISSED: look.Style = {"marker": "x", "color": look.BLACK, "markersize": 13, "markeredgewidth": 2.4, **NONE}
 
 
@@ -49,23 +47,19 @@ class PlanePanel:
         axes.set(xticks=[], yticks=[], xlim=(-ASPECT, ASPECT), ylim=(-1, 1))
         axes.spines[:].set(visible=True, color=look.GREY)
 
-        def line(**style: Any) -> Any:
-            return axes.plot([], [], **{"markersize": 9, **style})[0]
-
-        self.regions = [Polygon(np.zeros((1, 2)), facecolor=pale, edgecolor=look.GREY) for pale in PALE]
+        style: look.Style = {"edgecolor": look.GREY, "animated": True}
+        self.regions = [Polygon(np.zeros((1, 2)), facecolor=pale, **style) for pale in PALE]
         for region in self.regions:
             axes.add_patch(region)
-        self.ties = line(color=look.BLACK, linewidth=1.2, linestyle=":")
-        self.query = [line(marker=marker, markeredgecolor=colour, **HOLLOW) for colour, marker in KINDS]
-        self.support = [
-            line(marker=marker, color=colour, markeredgecolor="white", **NONE) for colour, marker in KINDS
-        ]
-        self.missed, self.tie = line(**MISSED), line(color=look.BLACK, linewidth=2.2)
-        self.prototypes = [line(color=colour, **DISC) for colour in COLOURS]
+        self.ties = line(axes, color=look.BLACK, linewidth=1.2, linestyle=":")
+        kinds: list[look.Style] = [{"color": c, "marker": m, "markersize": 9, **NONE} for c, m in KINDS]
+        self.query = [line(axes, **kind, **HOLLOW) for kind in kinds]
+        self.support = [line(axes, **kind, markeredgecolor="white") for kind in kinds]
+        self.missed, self.tie = line(axes, **MISSED), line(axes, color=look.BLACK, linewidth=2.2)
+        self.prototypes = [line(axes, color=colour, **DISC) for colour in COLOURS]
         self.numbers = [digit(axes, way, color="white") for way in range(1, len(COLOURS) + 1)]
-        self.ring = line(**{**DISC, "markersize": 25, "markerfacecolor": "none", "markeredgewidth": 2.6})
-        points = [*self.query, *self.support, self.missed, self.tie, *self.prototypes, *self.numbers]
-        self.moving: list[Artist] = [*self.regions, self.ties, *points, self.ring]
+        ring = {**DISC, "markersize": 25, "markerfacecolor": "none", "markeredgewidth": 2.6}
+        self.ring = line(axes, **ring)
 
     def update(self, result: PrototypeResult, shots: int, here: tuple[int, int]) -> None:
         """Show it; `here` is the example pointed at."""
@@ -99,7 +93,7 @@ class PrototypePainter(Painter):
         super().__init__()
         self.names = names
 
-    def build(self, figure: Figure) -> Iterable[Artist]:
+    def build(self, figure: Figure) -> None:
         self.plane = PlanePanel(figure.add_axes((0.024, 10 / 430, 0.492, 410 / 430)))
         self.sheet = sheet = Sheet(figure, self.width, self.height)
         self.support, self.query, self.chosen = (sheet.tiles() for _image in range(3))
@@ -109,8 +103,8 @@ class PrototypePainter(Painter):
         self.crossed = sheet.line(**{**MISSED, "color": look.VERMILION, "markersize": 11})
         self.bars = sheet.bars(facecolors=COLOURS)
         self.marks = [sheet.line(marker=marker, color=colour, **NONE) for colour, marker in KINDS]
-        self.numbers = [sheet.add(digit(sheet.axes, n, color=colour)) for n, colour in enumerate(COLOURS, 1)]
-        self.counts = [sheet.add(digit(sheet.axes, count)) for count in range(1, 9)]
+        self.numbers = [sheet.digit(n, color=colour) for n, colour in enumerate(COLOURS, 1)]
+        self.counts = [sheet.digit(count) for count in range(1, 9)]
         above, below = self.second - 16, self.second + self.big + 16
         for x, y, words in (
             (560, above, _("pointed at")),
@@ -119,7 +113,6 @@ class PrototypePainter(Painter):
             (self.matrix_left, below, _("rows: true class")),
         ):
             sheet.text(x, y, words, moves=False)
-        return [*self.plane.moving, *sheet.moving]
 
     def columns(self, state: Any) -> tuple[float, np.ndarray]:
         """The size of a drawing in pixels, and the left edges of a class's drawings (K + Q,)."""
@@ -172,9 +165,9 @@ class PrototypePainter(Painter):
         size, (left, top) = self.big / len(confusion), (self.matrix_left, self.second)
         self.matrix.set_data(255 - 110 * confusion / confusion.sum(axis=1, keepdims=True))
         self.matrix.set_extent((left, left + self.big, top + self.big, top))
-        for count, line in enumerate(self.counts, 1):
+        for count, number in enumerate(self.counts, 1):
             rows, columns = (confusion == count).nonzero()
-            line.set_data(left + (columns + 0.5) * size, top + (rows + 0.5) * size)
+            number.set_data(left + (columns + 0.5) * size, top + (rows + 0.5) * size)
 
     def words(self, state: Any, result: PrototypeResult) -> Words:
         legend = (
@@ -196,16 +189,11 @@ class PrototypePainter(Painter):
         )
         distances = enumerate(result.distances[state.pointed], 1)
         return _(
-            "{episode}; distance: {distance}; classes: {classes}. {score}. Misjudged: {missed}. {share} "
-            "{pointed}; its distances to the prototypes: {distances}."
+            "The classes are {classes}. Misjudged: {missed}. The example pointed at has these distances to "
+            "the prototypes: {distances}."
         ).format(
-            episode=episode_in_words(state),
-            distance=_(DISTANCE_LABELS[state.distance]),
             classes=", ".join(f"{n}: {name}" for n, name in enumerate(result.names, 1)),
-            score=self.score(state, result),
             missed=missed or _("none"),
-            share=shown_share(result),
-            pointed=pointed_at(state, result),
             distances=", ".join(f"{n}: {look.number(distance)}" for n, distance in distances),
         )
 
