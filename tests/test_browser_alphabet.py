@@ -43,6 +43,11 @@ def words(page):
     return board(page).locator("img").get_attribute("alt")
 
 
+def examples(page):
+    """What the text says of the examples on the board."""
+    return words(page).partition("Examples: ")[2].partition(". ")[0]
+
+
 def notice(page):
     """What is said below the buttons, above the board."""
     return page.locator(".metalib-message:visible").inner_text()
@@ -91,7 +96,7 @@ def test_what_is_missing_is_said(page):
     button(page, "add to class 1").click()
     wait_until(page, lambda: notice(page) == "The drawing is empty: draw at least one stroke.")
     pad(page).press("Home")
-    wait_until(page, lambda: "You draw for the query." in words(page))
+    wait_until(page, lambda: "I draw: the query; " in words(page))
     by_touch(page, CIRCLE)
     wait_until(page, lambda: "There is nothing to compare the query with" in notice(page))
     button(page, "start again").click()
@@ -106,7 +111,7 @@ def test_classes_drawn_by_mouse_tell_a_query_drawn_by_touch(page):
     wait_until(page, lambda: "Examples: class 1: drawn." in words(page))
     wait_until(page, lambda: ink(page) == 0, "an empty pad")
     pad(page).press("2")
-    wait_until(page, lambda: "You draw for class 2." in words(page))
+    wait_until(page, lambda: "I draw: class 2; " in words(page))
     for stroke in CROSS:
         by_mouse(page, stroke)
     by_mouse(page, CIRCLE)  # one too many
@@ -116,16 +121,16 @@ def test_classes_drawn_by_mouse_tell_a_query_drawn_by_touch(page):
     pad(page).press("Enter")
     wait_until(page, lambda: "Examples: class 1: drawn, class 2: drawn." in words(page))
     pad(page).press("Home")
-    wait_until(page, lambda: "You draw for the query." in words(page))
+    wait_until(page, lambda: "I draw: the query; " in words(page))
     by_touch(page, OVAL)
-    wait_until(page, lambda: "ProtoNet says class 1" in words(page), "the circle")
-    for name in ("MAML, steps: 3,", "The nearest neighbour in pixels"):
-        assert f"{name} says class 1" in words(page)
+    wait_until(page, lambda: "ProtoNet: class 1" in words(page), "the circle")
+    for name in ("MAML, 3 steps", "nearest pixels"):
+        assert f"{name}: class 1" in words(page)
     button(page, "clear drawing").click()
     wait_until(page, lambda: "There is no query." in words(page))
     for stroke in CROSS:
         by_touch(page, stroke)
-    wait_until(page, lambda: "ProtoNet says class 2" in words(page), "the cross")
+    wait_until(page, lambda: "ProtoNet: class 2" in words(page), "the cross")
     assert page.locator(".jp-CodeCell").count() == 2
 
 
@@ -183,28 +188,28 @@ def test_the_whole_flow_by_keyboard_with_picked_examples(page):
     for label in (1, 2):
         reach("use its next")
         page.keyboard.press("Enter")
-        wait_until(page, lambda label=label: f"class {label}: " in words(page))
+        wait_until(page, lambda label=label: f"class {label}: " in examples(page))
         reach("character")
         page.keyboard.press("ArrowDown")
         reach("I draw")
         page.keyboard.press("ArrowDown")
-        wait_until(page, lambda label=label: f"You draw for class {label + 1}." in words(page))
+        wait_until(page, lambda label=label: f"I draw: class {label + 1}; " in words(page))
     page.keyboard.press("Home")  # in the list: the query
-    wait_until(page, lambda: "You draw for the query." in words(page))
+    wait_until(page, lambda: "I draw: the query; " in words(page))
     reach("character")
     page.keyboard.press("ArrowUp")  # back to the second character
     reach("use its next")
     page.keyboard.press("Space")
     wait_until(page, lambda: re.search("Query: .*, drawing 2.", words(page)), "the query")
-    assert "ProtoNet says class 2" in words(page)
+    assert "ProtoNet: class 2" in words(page)
     reach("inner steps")
     page.keyboard.press("ArrowRight")
-    wait_until(page, lambda: "MAML, steps: 4, says class" in words(page))
+    wait_until(page, lambda: "MAML, 4 steps: class" in words(page))
     reach("The board")
     page.keyboard.press("ArrowRight")
     wait_until(page, lambda: "You point at example 1 of class 1." in words(page))
     page.keyboard.press("Delete")
-    wait_until(page, lambda: "class 1: " not in words(page).split(".")[0])
+    wait_until(page, lambda: "class 1: " not in examples(page))
     assert page.locator(".jp-CodeCell").count() == 2, "no key went to the notebook"
 
 

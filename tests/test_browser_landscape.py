@@ -49,7 +49,7 @@ def test_keys_move_theta_and_play_meta_steps(page):
     page.keyboard.press("ArrowRight")
     wait_until(page, lambda: theta(page) == (0.6, 2.0))
     page.keyboard.press("Enter")
-    wait_until(page, lambda: "Meta-steps of MAML: 1." in words(page))
+    wait_until(page, lambda: "go down by: MAML; β (outer rate): 0.15; meta-steps: 1." in words(page))
     assert page.locator(".widget-readout", has_text=re.compile("^1$")).count(), "the slider shows it"
     page.keyboard.press("Backspace")
     wait_until(page, lambda: theta(page) == (0.6, 2.0))
@@ -58,5 +58,5 @@ def test_keys_move_theta_and_play_meta_steps(page):
 def test_play_descends_by_itself_to_the_optimum(page):
     page.get_by_role("slider", name="β (outer rate)").press("End")
     page.locator(".jupyter-widgets.widget-play button, .widget-play button").first.click()
-    wait_until(page, lambda: "Meta-steps of MAML: 60." in words(page), "the end", 60)
+    wait_until(page, lambda: "; meta-steps: 60." in words(page), "the end", 60)
     assert theta(page) == pytest.approx((0, 0), abs=0.05)

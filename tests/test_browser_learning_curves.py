@@ -20,13 +20,13 @@ def wait_for_words(page, words):
 
 
 def test_arrow_keys_change_the_shots(page):
-    wait_for_words(page, "sine waves, after 5 shots")
+    wait_for_words(page, "sine waves; shots: 5; ")
     page.get_by_label("shots").focus()
     page.keyboard.press("ArrowDown")
-    wait_for_words(page, "after 7 shots")
+    wait_for_words(page, "; shots: 7; ")
     for _press in range(2):
         page.keyboard.press("ArrowUp")
-    wait_for_words(page, "after 3 shots")
+    wait_for_words(page, "; shots: 3; ")
 
 
 def test_controls_words_and_picture_fit_on_a_laptop(page):
@@ -35,7 +35,7 @@ def test_controls_words_and_picture_fit_on_a_laptop(page):
 
 def test_tasks_and_method_are_chosen_and_what_is_not_there_is_said(page):
     page.get_by_label("tasks").select_option("sine waves, upside down")
-    wait_for_words(page, "upside down, after 3 shots")
+    wait_for_words(page, "upside down; shots: 3; ")
     page.get_by_label("method").select_option("ProtoNet")
     page.get_by_text("a wave has none").wait_for()
     page.get_by_label("method").select_option("MAML")

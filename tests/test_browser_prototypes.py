@@ -58,7 +58,7 @@ def test_keys_point_and_draw_a_new_episode(page):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
     wait_until(page, lambda: selected(page) == "support 2 of class 2")
-    classes = re.search(r"classes: (.*?)\. ", words(page)).group(1)
+    classes = re.search(r"The classes are (.*?)\. ", words(page)).group(1)
     page.keyboard.press("Enter")
     wait_until(page, lambda: classes not in words(page))
     page.get_by_text("no. 2").wait_for()

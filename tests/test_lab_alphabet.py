@@ -216,7 +216,7 @@ def test_the_pad_draws_for_a_class_and_then_the_query(empty):
     lab.write_strokes(OVAL)
     assert lab.alphabet.query == Drawing.of(OVAL) and len(lab.result.answers) == 3
     assert lab.result.answers[-1].chosen == 0  # the pixels of a circle and of an oval are near
-    assert "The nearest neighbour in pixels says class 1 (1:" in lab.surface.alt
+    assert "nearest pixels: class 1 (1:" in lab.surface.alt
     lab.set(target=2)
     assert lab.pad.strokes == [] and lab.alphabet.query == Drawing.of(OVAL), "the query stays"
     lab.set(target=QUERY)
@@ -579,7 +579,7 @@ def test_keys_choose_the_target_and_commit_drawings(empty):
 
 def test_words_and_percentages(lab):
     words = lab.surface.alt
-    assert "Examples: class 1: " in words and "MAML, steps: 3, says class" in words
+    assert "Examples: class 1: " in words and "MAML, 3 steps: class" in words
     for given in lab.result.answers:
         assert percent(given.probabilities[given.chosen]) in words
     assert [percent(p) for p in (0, 1e-12, 0.004, 0.25, 0.994, 0.9999, 1)] == [
@@ -589,7 +589,7 @@ def test_words_and_percentages(lab):
     for label in range(4, 10):
         board = board.add(label, picked(lab.images, label, 0))
     lab.set(alphabet=board)
-    assert "MAML, steps: 3, gives no answer: Its head has 8 outputs" in lab.surface.alt
+    assert "MAML, 3 steps gives no answer: Its head has 8 outputs" in lab.surface.alt
     assert (
         said(lab)[2] == ("MAML, 3 steps", "no answer") and "MAML gives no answer: Its" in lab.surface.message
     )

@@ -1,15 +1,15 @@
 """Laboratories: live figures, each declared as a state, a pure function and a painter."""
 
-from metalib.lab.adaptation import AdaptationLaboratory
-from metalib.lab.alphabet import AlphabetLaboratory
-from metalib.lab.distances import DistanceLaboratory
-from metalib.lab.episode import EpisodeLaboratory
+from metalib.lab.adaptation.laboratory import AdaptationLaboratory
+from metalib.lab.alphabet.laboratory import AlphabetLaboratory
+from metalib.lab.distances.laboratory import DistanceLaboratory
+from metalib.lab.episode.laboratory import EpisodeLaboratory
 from metalib.lab.laboratory import Laboratory
-from metalib.lab.landscape import LandscapeLaboratory
-from metalib.lab.learning_curves import LearningCurvesLaboratory
+from metalib.lab.landscape.laboratory import LandscapeLaboratory
+from metalib.lab.learning_curves.laboratory import LearningCurvesLaboratory
 from metalib.lab.meta_training import TrainingLaboratory
 from metalib.lab.picture import Painter
-from metalib.lab.prototypes import PrototypeLaboratory
+from metalib.lab.prototypes.laboratory import PrototypeLaboratory
 from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 

@@ -16,7 +16,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -226,9 +227,19 @@ class Laboratory:
                 self.go(self._follow(self.state, asked))
                 self._put(self.state)  # where what followed has put it elsewhere
 
-    def answering(self, change: Any = None) -> Answering:
-        """A context for what a learner asks in the browser: an error is said below the picture."""
-        return Answering(self, change)
+    @contextmanager
+    def answering(self, change: Any = None) -> Iterator[None]:
+        """A context, under the lock, for what a learner asks in the browser: an error is said below the
+        picture instead of being lost."""
+        try:
+            with self.lock:
+                yield
+        except Exception as error:
+            self.surface.say(explain(error), failed=True)
+            # ipywidgets locks a property while it takes it over from the browser: only then is nobody there
+            # to catch an exception.
+            if not getattr(getattr(change, "owner", None), "_property_lock", None):
+                raise
 
     def _resized(self, change: Any) -> None:
         with self.lock:
@@ -258,22 +269,3 @@ def one_below_the_other(controls: widgets.Box, extras: list[Any], surface: Surfa
     """The usual place of all widgets."""
     layout = widgets.Layout(width="100%", overflow="visible")
     return widgets.VBox([controls, *extras, surface], layout=layout)
-
-
-class Answering:
-    """See `Laboratory.answering`: takes the lock, and says an error instead of losing it."""
-
-    def __init__(self, laboratory: Laboratory, change: Any) -> None:
-        self.laboratory, self.change = laboratory, change
-
-    def __enter__(self) -> None:
-        self.laboratory.lock.acquire()
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
-        self.laboratory.lock.release()
-        if not isinstance(error, Exception):
-            return False
-        self.laboratory.surface.say(explain(error), failed=True)
-        # ipywidgets locks a property while it takes it over from the browser: only then is nobody there to
-        # catch an exception.
-        return bool(getattr(getattr(self.change, "owner", None), "_property_lock", None))

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from metalib import look
+from metalib import look, weights
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, counter, log_slider, slider, whole_slider
 from metalib.lab.laboratory import Laboratory
@@ -105,9 +105,9 @@ def watch(model: nn.Module, task: TaskBatch, alpha: float, steps: int) -> tuple[
     learner = MAML(model, alpha=alpha, first_order=True)
     path = learner.adapt_path(task.support_x, task.support_y, steps)
     # All points of the way are k+1 "tasks" of one batch, and everything that is asked of them is one input.
-    weights = FastWeights({name: torch.cat([fast[name] for fast in path]) for name in path[0]})
+    adapted = FastWeights({name: torch.cat([fast[name] for fast in path]) for name in path[0]})
     inputs = torch.cat([x.view(1, -1, 1), task.support_x, task.query_x], dim=1)
-    outputs = learner.predict(weights, inputs.expand(steps + 1, -1, -1))
+    outputs = learner.predict(adapted, inputs.expand(steps + 1, -1, -1))
     curves, support, query = outputs.split([len(x), task.support_x.shape[1], task.query_x.shape[1]], dim=1)
     losses = (
         (part - y).square().mean(dim=(1, 2)).double().numpy()
@@ -240,7 +240,5 @@ class SineLaboratory(Laboratory):
 
 def shipped_starts() -> dict[str, nn.Module]:
     """A random start and the shipped ones."""
-    from metalib import weights  # only where it is needed: other laboratories bring their own start points
-
     shipped = {name: weights.load(f"sine-{name}") for name in STARTS if name != "random"}
     return {"random": sine_net(), **shipped}

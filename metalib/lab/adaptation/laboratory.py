@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from metalib.data import ImageSet
+from metalib.data import ImageSet, glyphs
 from metalib.i18n import N_, _
 from metalib.lab.adaptation.painter import AdaptationPainter
 from metalib.lab.adaptation.start import SHIPPED, Start, shipped_weights, start_point
@@ -54,10 +54,7 @@ class AdaptationLaboratory(Laboratory):
         **initial: Any,
     ) -> None:
         check_positive(tasks=tasks)
-        if images is None:
-            from metalib.data import glyphs  # only where they are needed
-
-            images = glyphs("test", by="character")
+        images = glyphs("test", by="character") if images is None else images
         labels: Mapping[str, str] = {}
         if weights is None:
             weights = shipped_weights("omniglot" if images.source == "omniglot" else "glyphs")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from metalib import weights
 from metalib.data import ImageSet
 from metalib.i18n import N_, _
 from metalib.learners import FromScratch, GradientLearner, Learner
@@ -54,8 +55,6 @@ def start_point(label: str, given: Learner | nn.Module | str, images: ImageSet) 
         ValueError: a model that cannot read these images, or cannot be adapted.
     """
     if isinstance(given, str):
-        from metalib import weights  # only where it is needed
-
         given = weights.load(given)
     if isinstance(given, Learner) and not isinstance(given, GradientLearner):
         raise TypeError(
@@ -101,8 +100,6 @@ def start_point(label: str, given: Learner | nn.Module | str, images: ImageSet) 
 def shipped_weights(source: str) -> dict[str, nn.Module | str]:
     """Those of `SHIPPED` that were trained on images of this source, as names of weights, and the largest of
     these networks without any training."""
-    from metalib import weights  # only where it is needed
-
     names = {name: f"{source}-{name}" for name in SHIPPED}
     there = {name: full for name, full in names.items() if full in weights.names()}
     options = [dict(weights.recipe(full).model) for full in there.values()]

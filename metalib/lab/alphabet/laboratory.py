@@ -14,6 +14,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from metalib import weights
 from metalib.data import ImageSet, alphabet_file, from_folder, glyphs, omniglot
 from metalib.data.alphabet import MAX_CLASSES, Alphabet
 from metalib.data.omniglot import SIZE
@@ -71,8 +72,6 @@ class AlphabetLaboratory(Laboratory):
         draw: int = 1,
         steps: int = 3,
     ) -> None:
-        from metalib import weights  # only where it is needed
-
         methods = gathered(default_learners(weights.names()) if learners is None else learners, weights.load)
         self.images = checked_images(images)
         self._characters = characters_of(self.images)

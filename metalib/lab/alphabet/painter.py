@@ -213,9 +213,7 @@ class AlphabetPainter(Painter):
         return _("Examples: {said}.").format(said=said)
 
     def _answer_in_words(self, state: AlphabetState, answer: MethodAnswer) -> str:
-        name = _("The nearest neighbour in pixels") if answer.method == PIXELS else answer.method
-        if self.methods[answer.method]:
-            name = _("{name}, steps: {steps},").format(name=name, steps=state.steps)
+        name = self._title(answer.method, state)
         if answer.chosen is None:
             return refusal(answer, name)
         classes = state.alphabet.classes
@@ -223,7 +221,7 @@ class AlphabetPainter(Painter):
             _("{label}: {share}").format(label=label, share=percent(share))
             for label, share in zip(classes, answer.probabilities, strict=True)
         )
-        return _("{name} says class {label} ({shares}).").format(
+        return _("{name}: class {label} ({shares}).").format(
             name=name, label=classes[answer.chosen], shares=shares
         )
 

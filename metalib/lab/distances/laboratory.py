@@ -129,13 +129,8 @@ class DistancePainter(Painter):
     def build(self, figure: Figure) -> None:
         sheet = Sheet(figure, self.width, self.height)
         left, right, bottom, top = WINDOW
-        wide, high = UNIT * (right - left), UNIT * (top - bottom)
-        place = (
-            self.left / self.width,
-            1 - (self.top + high) / self.height,
-            wide / self.width,
-            high / self.height,
-        )
+        wide, high = UNIT * (right - left) / self.width, UNIT * (top - bottom) / self.height
+        place = (self.left / self.width, 1 - self.top / self.height - high, wide, high)
         self.plane = figure.add_axes(place)
         self.plane.set(xlim=(left, right), ylim=(bottom, top), xticks=range(-4, 5), yticks=range(-3, 4))
         self.plane.grid(False)

@@ -10,8 +10,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from metalib import look
-from metalib.data import ImageSet
+from metalib import look, weights
+from metalib.data import ImageSet, glyphs
 from metalib.i18n import N_, _
 from metalib.lab.episode.rules import (
     EVERY_SCRIPT,
@@ -185,16 +185,10 @@ class EpisodeLaboratory(Laboratory):
         opponent: str = "ProtoNet",
         **initial: Any,
     ) -> None:
-        if learner is None:
-            from metalib import weights  # only where it is needed
-
-            learner = weights.load("glyphs-protonet")
-        if images is None:
-            from metalib.data import glyphs
-
-            # By character, as it was trained. Of the scripts that the other split holds out it knows most
-            # characters: playing with those would not be fair.
-            images = glyphs("test", by="character")
+        learner = weights.load("glyphs-protonet") if learner is None else learner
+        # By character, as it was trained. Of the scripts that the other split holds out it knows most
+        # characters: playing with those would not be fair.
+        images = glyphs("test", by="character") if images is None else images
         counts = Counter(images.alphabets)
         scripts = {name: name for name in sorted(counts) if counts[name] >= MAX_WAYS}
         # The learner answers once for each episode, not at every press of a key.

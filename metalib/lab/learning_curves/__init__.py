@@ -1,5 +1,5 @@
 """Error against shots: with prior knowledge and without."""
 
-from metalib.lab.learning_curves.laboratory import LOOKS, LearningCurvesLaboratory
+from metalib.lab.learning_curves.laboratory import LOOKS
 
-__all__ = ["LOOKS", "LearningCurvesLaboratory"]
+__all__ = ["LOOKS"]

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from metalib.data import ImageSet
+from metalib import weights
+from metalib.data import ImageSet, glyphs
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, counter, hidden, point, whole, whole_slider
 from metalib.lab.laboratory import Laboratory
@@ -164,8 +165,6 @@ def pressed(view: View, event: KeyEvent) -> PrototypeState | None:
 
 def shipped_embeddings() -> dict[str, nn.Module]:
     """Pixels, a network before training, and the same network trained in two ways; all on glyphs."""
-    from metalib import weights  # only where it is needed: other laboratories bring their own
-
     return {
         "pixels": nn.Flatten(),
         "untrained": weights.recipe("glyphs-protonet").build(),
@@ -176,10 +175,7 @@ def shipped_embeddings() -> dict[str, nn.Module]:
 
 def image_sets(images: ImageSet | Mapping[str, ImageSet] | None) -> dict[str, ImageSet]:
     """Name -> where classes are drawn from: of one set the whole, and each alphabet that is large enough."""
-    if images is None:
-        from metalib.data import glyphs
-
-        images = glyphs("test", by="character")
+    images = glyphs("test", by="character") if images is None else images
     if isinstance(images, Mapping):
         return dict(images)
     counts = Counter(images.alphabets)

@@ -176,8 +176,14 @@ class PrototypePainter(Painter):
             Entry(_("query"), {**GREY, **HOLLOW}),
             Entry(_("misjudged"), MISSED),
         )
-        left = Panel(0.024, 0.54, self.score(state, result), legend, shown_share(result))
-        right = Panel(0.56, 1.0, episode_in_words(state), note=pointed_at(state, result))
+        share = _("The plane shows {share:.0f} % of the variance in {dimensions} dimensions.").format(
+            share=100 * result.plane.share, dimensions=len(result.plane.centre)
+        )
+        episode = _("{ways}-way {shots}-shot: support set, then queries").format(
+            ways=state.ways, shots=state.shots
+        )
+        left = Panel(0.024, 0.54, self.score(state, result), legend, share)
+        right = Panel(0.56, 1.0, episode, note=pointed_at(state, result))
         return Words((left, right), remark(state.distance))
 
     def describe(self, state: Any, result: PrototypeResult) -> str:
@@ -205,18 +211,6 @@ class PrototypePainter(Painter):
             asked=result.right.size,
             share=100 * result.right.mean(),
         )
-
-
-def episode_in_words(state: Any) -> str:
-    """What kind of episode it is."""
-    return _("{ways}-way {shots}-shot: support set, then queries").format(ways=state.ways, shots=state.shots)
-
-
-def shown_share(result: PrototypeResult) -> str:
-    """How much of the embedding the picture shows."""
-    return _("The plane shows {share:.0f} % of the variance in {dimensions} dimensions.").format(
-        share=100 * result.plane.share, dimensions=len(result.plane.centre)
-    )
 
 
 def pointed_at(state: Any, result: PrototypeResult) -> str:
