@@ -211,4 +211,4 @@ def point(place: np.ndarray | Sequence[float]) -> str:
 
 def signed(value: float) -> str:
     """Two decimals with a true minus sign; a dash where there is no number."""
-    return "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
+    return "–" if np.isnan(value) else f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")

@@ -287,7 +287,7 @@ def test_what_cannot_be_adapted_is_refused(images):
         AdaptationLaboratory({"lost": "nothing"}, images)
     with pytest.raises(TypeError, match="no beta"):
         AdaptationLaboratory({"five": network()}, images, beta=1, tasks=1)
-    with pytest.raises(ValueError, match="at least one start"):
+    with pytest.raises(ValueError, match="weights must name at least one"):
         AdaptationLaboratory({}, images)
 
 
@@ -401,7 +401,7 @@ def test_words_tell_what_the_picture_shows(lab):
     ):
         assert part in alt, part
     query = f"query {100 * average.mean[1, 3]:.1f} ± {100 * average.half_width[1, 3]:.1f} %"
-    own = f"this task {100 * task.accuracy[3]:.3g} %"
+    own = f"queries of this task {100 * task.accuracy[3]:.3g} %"
     for part in (*both, query, own, "one task, after step 3 of 3", "mean of 4 tasks", "chance 20 %"):
         assert part in said(lab), part
     lab.set(start="twelve", ways=7, transductive=False, step=0)

@@ -352,7 +352,7 @@ def test_more_than_fits_is_refused(images):
         AlphabetLaboratory({"P": protonet()}, images, ways=11)
     with pytest.raises(ValueError, match="need 5 drawings a class, but there are 4"):
         AlphabetLaboratory({"P": protonet()}, images, ways=5, shots=4)
-    with pytest.raises(ValueError, match="There must be a learner"):
+    with pytest.raises(ValueError, match="learners must name at least one"):
         AlphabetLaboratory({}, images)
     with pytest.raises(FileNotFoundError, match="There are no weights 'glyphs-wonder'"):
         AlphabetLaboratory({"P": "glyphs-wonder"}, images)

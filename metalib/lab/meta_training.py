@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from metalib import look
 from metalib.history import smooth
 from metalib.i18n import N_, _
+from metalib.lab.arguments import of_kind
 from metalib.lab.controls import controls_of, counter, whole_slider
 from metalib.lab.laboratory import Laboratory, Part
 from metalib.lab.panels import StepCurves, line
@@ -163,6 +164,7 @@ class TrainingLaboratory(Laboratory):
         alpha: float | None = None,
     ) -> None:
         check_positive(iterations=iterations)
+        of_kind("training", training, Training)
         if not isinstance(training.learner, GradientLearner):
             raise TypeError(
                 _("This laboratory shows learners that adapt by gradient steps, not {kind}.").format(

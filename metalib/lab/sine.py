@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from metalib import look, weights
 from metalib.i18n import N_, _
+from metalib.lab.arguments import named
 from metalib.lab.controls import choice, counter, log_slider, slider, whole_slider
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.panels import StepCurves, line
@@ -224,9 +225,10 @@ class SineLaboratory(Laboratory):
     """
 
     def __init__(self, starts: Mapping[str, nn.Module] | None = None, **initial: Any) -> None:
+        given = shipped_starts() if starts is None else starts
         models = {
-            name: start.model if isinstance(start, GradientLearner) else start
-            for name, start in (starts or shipped_starts()).items()
+            name: checked_model(name, start.model if isinstance(start, GradientLearner) else start)
+            for name, start in named("starts", given, nn.Module).items()
         }
         names = {name: STARTS.get(name, name) for name in models}
         super().__init__(
@@ -236,6 +238,22 @@ class SineLaboratory(Laboratory):
             initial={"start": "maml" if "maml" in models else list(models)[-1], **initial},
             allowed={"start": names},
         )
+
+
+def checked_model(name: str, model: nn.Module) -> nn.Module:
+    """The model itself; raises ValueError where it does not map (N, 1) to (N, 1)."""
+    try:
+        with torch.no_grad():
+            shape = str(tuple(model(torch.zeros(2, 1)).shape))
+    except (RuntimeError, TypeError, AttributeError) as error:
+        shape = str(error).splitlines()[0]
+    if shape != "(2, 1)":
+        raise ValueError(
+            _("{name} must map numbers (N, 1) to numbers (N, 1); from (2, 1) it gives {shape}.").format(
+                name=name, shape=shape
+            )
+        )
+    return model
 
 
 def shipped_starts() -> dict[str, nn.Module]:

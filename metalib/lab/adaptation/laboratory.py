@@ -19,6 +19,7 @@ from metalib.lab.adaptation.task import (
     Adaptations,
     AdaptationState,
 )
+from metalib.lab.arguments import named, of_kind
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import Drag, Idle, Keys, Play, View
 from metalib.lab.surface import KeyEvent
@@ -55,13 +56,13 @@ class AdaptationLaboratory(Laboratory):
     ) -> None:
         check_positive(tasks=tasks)
         images = glyphs("test", by="character") if images is None else images
+        of_kind("images", images, ImageSet)
         labels: Mapping[str, str] = {}
         if weights is None:
             weights = shipped_weights("omniglot" if images.source == "omniglot" else "glyphs")
             labels = SHIPPED
-        starts = {name: start_point(labels.get(name, name), one, images) for name, one in weights.items()}
-        if not starts:
-            raise ValueError(_("weights must name at least one start."))
+        given = named("weights", weights, (nn.Module, str))
+        starts = {name: start_point(labels.get(name, name), one, images) for name, one in given.items()}
 
         def most_ways(start: Start) -> int:
             return min(MAX_WAYS, start.outputs, images.classes)

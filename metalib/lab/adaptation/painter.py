@@ -125,11 +125,11 @@ class AdaptationPainter(Painter):
         task = Panel(self.left / self.width, 0.59, title, legend)
 
         support, query = StepCurves.legend(*result.average.told(state.step))
-        own = _("this task {rate}").format(rate=per_cent(result.task.accuracy[state.step]))
+        own = _("queries of this task {rate}").format(rate=per_cent(result.task.accuracy[state.step]))
         chance = _("chance {rate}").format(rate=per_cent(1 / state.ways))
         n = result.average.n
         title = _("mean of {n} tasks, 95 % band") if n == self.tasks else _("mean of {n} of {goal} tasks")
-        legend = [support, Entry(own, THIS_TASK), query, Entry(chance, CHANCE)]
+        legend = [support, query, Entry(own, THIS_TASK), Entry(chance, CHANCE)]
         average = Panel(0.6, 1.0, title.format(n=n, goal=self.tasks), legend)
         return Words((task, average), explosion(state, result.task))
 

@@ -24,10 +24,12 @@ from metalib.lab.alphabet.answers import AlphabetMethod
 from metalib.lab.alphabet.moves import QUERY, AlphabetResult, AlphabetState, judge
 from metalib.lab.alphabet.painter import AlphabetPainter
 from metalib.lab.alphabet.picking import episode
+from metalib.lab.arguments import named, of_kind
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import Buttons, Keys, Pad, Touch, View
 from metalib.lab.surface import KeyEvent, Surface
 from metalib.learners import Learner
+from metalib.tasks.batch import check_positive
 
 
 def doing(move: Callable[..., AlphabetState]) -> Callable[..., AlphabetResult]:
@@ -72,6 +74,8 @@ class AlphabetLaboratory(Laboratory):
         draw: int = 1,
         steps: int = 3,
     ) -> None:
+        if ways != 0:  # which begins empty
+            check_positive(ways=ways, shots=shots)
         methods = gathered(default_learners(weights.names()) if learners is None else learners, weights.load)
         self.images = checked_images(images)
         self._characters = characters_of(self.images)
@@ -236,14 +240,11 @@ def gathered(learners: Mapping[str, Any], load: Callable[[Any], Learner]) -> lis
     Raises:
         ValueError: no learners, or one that is not for pictures like these.
     """
-    if not learners:
-        raise ValueError(
-            _("There must be a learner at least, as in learners={'ProtoNet': 'glyphs-protonet'}.")
-        )
-    several = {name: one if isinstance(one, list | tuple) else [one] for name, one in learners.items()}
+    given = named("learners", learners, (Learner, str, list, tuple))
     return [
-        AlphabetMethod(name, [one if isinstance(one, Learner) else load(one) for one in given])
-        for name, given in several.items()
+        AlphabetMethod(name, [one if isinstance(one, Learner) else load(one) for one in ones])
+        for name, several in given.items()
+        for ones in [several if isinstance(several, list | tuple) else [several]]
     ]
 
 
@@ -254,6 +255,7 @@ def checked_images(images: ImageSet | str | Path | None) -> ImageSet:
             return omniglot("test")
         except FileNotFoundError:
             return glyphs("test", by="character")
+    of_kind("images", images, (ImageSet, str, Path))
     if not isinstance(images, ImageSet):
         images = from_folder(images)
     shape = tuple(images.images.shape[2:])

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from metalib import look, weights
 from metalib.data import ImageSet, glyphs
 from metalib.i18n import N_, _
+from metalib.lab.arguments import of_kind
 from metalib.lab.episode.rules import (
     EVERY_SCRIPT,
     MAX_QUERIES,
@@ -189,7 +190,8 @@ class EpisodeLaboratory(Laboratory):
         # By character, as it was trained. Of the scripts that the other split holds out it knows most
         # characters: playing with those would not be fair.
         images = glyphs("test", by="character") if images is None else images
-        counts = Counter(images.alphabets)
+        of_kind("learner", learner, Learner)
+        counts = Counter(of_kind("images", images, ImageSet).alphabets)
         scripts = {name: name for name in sorted(counts) if counts[name] >= MAX_WAYS}
         # The learner answers once for each episode, not at every press of a key.
         dealt = lru_cache(maxsize=32)(partial(deal, images, learner))

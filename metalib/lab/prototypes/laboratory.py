@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from metalib import weights
 from metalib.data import ImageSet, glyphs
 from metalib.i18n import N_, _
+from metalib.lab.arguments import named, of_kind
 from metalib.lab.controls import choice, counter, hidden, point, whole, whole_slider
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import ARROWS, Keys, Touch, View
@@ -86,9 +87,10 @@ class PrototypeLaboratory(Laboratory):
         images: ImageSet | Mapping[str, ImageSet] | None = None,
         **initial: Any,
     ) -> None:
+        given = shipped_embeddings() if embeddings is None else embeddings
         encoders = {
             name: copy.deepcopy(one.encoder if isinstance(one, ProtoNet) else one).eval()
-            for name, one in (embeddings or shipped_embeddings()).items()
+            for name, one in named("embeddings", given, nn.Module).items()
         }
         sets = image_sets(images)
         classes = min(one.classes for one in sets.values())
@@ -177,8 +179,8 @@ def image_sets(images: ImageSet | Mapping[str, ImageSet] | None) -> dict[str, Im
     """Name -> where classes are drawn from: of one set the whole, and each alphabet that is large enough."""
     images = glyphs("test", by="character") if images is None else images
     if isinstance(images, Mapping):
-        return dict(images)
-    counts = Counter(images.alphabets)
+        return named("images", images, ImageSet)
+    counts = Counter(of_kind("images", images, ImageSet).alphabets)
     large = sorted(name for name in counts if counts[name] >= MAX_WAYS) if len(counts) > 1 else ()
     alphabets = {name: images.subset([one == name for one in images.alphabets]) for name in large}
     return {"all": images, **alphabets}
