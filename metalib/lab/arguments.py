@@ -13,8 +13,8 @@ def of_kind(name: str, value: Any, kind: type | tuple[type, ...]) -> Any:
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         raise TypeError(
-            _("{name} must be of the kind {kinds}, not {value!r}.").format(
-                name=name, kinds=" / ".join(one.__name__ for one in kinds), value=value
+            _("{name} must be of the kind {kind}, not {value!r}.").format(
+                name=name, kind=" / ".join(one.__name__ for one in kinds), value=value
             )
         )
     return value
