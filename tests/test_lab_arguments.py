@@ -39,7 +39,7 @@ def test_a_hidden_part_of_the_state_is_checked_like_a_control(made, name, field)
             put = lab.state
         except (TypeError, ValueError) as error:
             said = str(error)
-            assert field in said or said.startswith(("A stroke must be", "There is no example")), said
+            assert field in said or said.startswith(("A stroke must", "The drawing is", "There is no")), said
             assert "attribute" not in said and "\n" not in said, said
             assert lab.state == before and lab.surface.picture == picture, value
         lab.refresh()  # whatever was refused or taken, the laboratory goes on
