@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 
-from metalib.compiler import find_compiler
+from metalib.compiler import compiler_fault, find_compiler
 from metalib.i18n import _
 from metalib.paths import cache_dir, data_dir, progress_dir
 
@@ -227,6 +227,14 @@ def _compiler() -> Found:
     found = find_compiler()
     if found is None:
         return None, _("none: `compile=True` is not available; everything else is"), ""
+    if fault := compiler_fault(found):
+        return (
+            None,
+            _("{found} does not work ({fault}): `compile=True` is not available; everything else is").format(
+                found=found, fault=fault
+            ),
+            "",
+        )
     return True, _("{found} (for `compile=True`)").format(found=found), ""
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from metalib.i18n import N_, _
 from metalib.learners import Learner, task_losses
+from metalib.learners.base import check_learner, evaluating
 from metalib.learners.batched import tasks_at_once
+from metalib.learners.losses import LossFn, check_labels, counted
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_generator, check_positive
 
@@ -23,11 +26,6 @@ class TaskDistribution(Protocol):
     """Anything that draws tasks."""
 
     def sample(self, n_tasks: int, generator: torch.Generator) -> TaskBatch: ...
-
-
-def half_interval(deviation: Any, n: int) -> Any:
-    """Half the 95 % interval of a mean over n tasks, 1.96 · s / √n; `deviation` s is a number or an array."""
-    return 1.96 * deviation / math.sqrt(n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,7 @@ class Evaluation:
     @property
     def half_width(self) -> float:
         """Half the 95 % interval; infinite for a single task, of which no spread can be seen."""
-        return half_interval(self.values.std().item(), self.n) if self.n > 1 else math.inf
+        return 1.96 * self.values.std().item() / math.sqrt(self.n) if self.n > 1 else math.inf
 
     def __str__(self) -> str:
         if self.metric == "accuracy":
@@ -90,32 +88,96 @@ def evaluate(
         **adapt: goes to ``learner.adapt``: ``steps=10`` evaluates a MAML after ten inner steps.
 
     Returns:
-        accuracies where the targets are labels, else losses, one a task.
+        accuracies where the targets are labels, else losses, one a task; not a number for a task with a
+        prediction that is none.
+
+    Raises:
+        TypeError: no learner, or no task distribution.
+        ValueError: the distribution gave more or fewer tasks than asked for, or labels without an output.
     """
+    check_learner(learner)
+    check_tasks(tasks)
     check_positive(n_tasks=n_tasks, chunk=chunk)
     check_generator(generator)
     # In one piece: a small tensor kept from each pass would lie between the large ones that are freed, and
     # their memory could not be used again.
     values, metric, done = torch.empty(n_tasks, dtype=torch.float64), "accuracy", 0
-    was_training = learner.training
-    learner.eval()
-    try:
+    with evaluating(learner), torch.no_grad():
         for start in range(0, n_tasks, chunk):
-            batch = on_learners_device(tasks.sample(min(chunk, n_tasks - start), generator), learner)
+            batch = on_learners_device(drawn(tasks, min(chunk, n_tasks - start), generator), learner)
             size = tasks_at_once(batch.support_x, batch.query_x)
             for part in (batch[i : i + size] for i in range(0, len(batch), size)):
-                with torch.no_grad():
-                    fast = learner.adapt(part.support_x, part.support_y, **adapt)
-                    prediction = learner.predict(fast, part.query_x)
-                    if part.query_y.is_floating_point():
-                        metric, score = "loss", task_losses(prediction, part.query_y, learner.loss_fn)
-                    else:
-                        score = (prediction.argmax(dim=-1) == part.query_y).double().mean(dim=1)
+                fast = learner.adapt(part.support_x, part.support_y, **adapt)
+                prediction = learner.predict(fast, part.query_x)
+                if part.query_y.is_floating_point():
+                    metric, score = "loss", task_losses(prediction, part.query_y, learner.loss_fn)
+                else:
+                    score = accuracies(prediction, part.query_y, learner.loss_fn)
                 values[done : done + len(part)] = score
                 done += len(part)
-    finally:
-        learner.train(was_training)
+    if lost := int(values.isnan().sum()):
+        warnings.warn(
+            _(
+                "In {lost} of {n} tasks the predictions are not numbers, so the mean is none: adapt with a "
+                "smaller alpha or fewer steps."
+            ).format(lost=lost, n=n_tasks),
+            stacklevel=2,
+        )
     return Evaluation(values, metric)
+
+
+def accuracies(prediction: Tensor, labels: Tensor, loss_fn: LossFn | None = None) -> Tensor:
+    """The fraction of right answers in each task, ``(T,)`` float64 on the processor, of logits ``(T, Q, ...,
+    ways)`` and labels ``(T, Q, ...)``.
+
+    Labels that do not count for the loss do not count here. A task with an answer that is not a number has
+    no accuracy (NaN): ``argmax`` would read it as the first class.
+    """
+    if check_labels(prediction, labels, loss_fn):
+        counts = counted(labels, loss_fn).flatten(1).cpu().double()
+    else:
+        counts = None
+    right = (prediction.argmax(dim=-1) == labels).flatten(1).cpu().double()  # Apple's GPU has no float64
+    score = right.mean(dim=1) if counts is None else (right * counts).sum(dim=1) / counts.sum(dim=1)
+    lost = prediction.isnan().flatten(1).any(dim=1).cpu()
+    return score.masked_fill(lost, math.nan)
+
+
+def check_tasks(tasks: object, name: str = "tasks") -> None:
+    """Refuse what draws no tasks.
+
+    Raises:
+        TypeError: it has no ``sample``.
+    """
+    if not callable(getattr(tasks, "sample", None)):
+        raise TypeError(
+            _("{name} must draw tasks, by sample(n_tasks, generator), which {kind} does not.").format(
+                name=name, kind=type(tasks).__name__
+            )
+        )
+
+
+def drawn(tasks: TaskDistribution, n_tasks: int, generator: torch.Generator) -> TaskBatch:
+    """So many tasks of a distribution.
+
+    Raises:
+        TypeError: it gave something else.
+        ValueError: it gave another number of tasks: which they are, and how often each came, nobody knows.
+    """
+    batch = tasks.sample(n_tasks, generator)
+    if not isinstance(batch, TaskBatch):
+        raise TypeError(
+            _("{tasks}.sample must give a metalib.TaskBatch, not {kind}.").format(
+                tasks=type(tasks).__name__, kind=type(batch).__name__
+            )
+        )
+    if len(batch) != n_tasks:
+        raise ValueError(
+            _("{tasks}.sample was asked for {n} tasks and gave {came}.").format(
+                tasks=type(tasks).__name__, n=n_tasks, came=len(batch)
+            )
+        )
+    return batch
 
 
 def compare(

@@ -91,8 +91,8 @@ def conv4(
 def initialise(model: Model, generator: torch.Generator | None = None) -> Model:
     """Draw a model's linear and convolutional layers anew from ``generator`` (``None``: seed 0); returns it.
 
-    PyTorch's own rule, weights and biases even in ±1/√fan_in, but not from the global random numbers: a model
-    is the same whatever ran before it.
+    PyTorch's own rule, weights and biases even in ±1/√fan_in, but not from the global random numbers, and
+    drawn in float32 whatever the default dtype: a model is the same whatever ran before it.
     """
     generator = generator or torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -100,7 +100,8 @@ def initialise(model: Model, generator: torch.Generator | None = None) -> Model:
             if isinstance(layer, nn.Linear | nn.Conv2d):
                 bound = layer.weight[0].numel() ** -0.5
                 for parameter in layer.parameters():
-                    parameter.uniform_(-bound, bound, generator=generator)
+                    drawn = torch.empty(parameter.shape, dtype=torch.float32, device=generator.device)
+                    parameter.copy_(drawn.uniform_(-bound, bound, generator=generator))
     return model
 
 

@@ -20,10 +20,11 @@ from tqdm.auto import tqdm
 
 from metalib import checkpoint as files
 from metalib.description import Description, differences
-from metalib.evaluation import Evaluation, TaskDistribution, evaluate, on_learners_device
+from metalib.evaluation import Evaluation, TaskDistribution, check_tasks, evaluate, on_learners_device
 from metalib.history import History
 from metalib.i18n import _
 from metalib.learners import Learner
+from metalib.learners.base import check_learner
 from metalib.paths import check_writable
 from metalib.randomness import governed
 from metalib.tasks.batch import check_generator, check_whole
@@ -71,20 +72,10 @@ class Training:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.learner, Learner):
-            raise TypeError(
-                _("learner must be a metalib.Learner, such as metalib.MAML(network), not {kind}.").format(
-                    kind=type(self.learner).__name__
-                )
-            )
-        for name in ("tasks", "validation"):
-            given = getattr(self, name)
-            if not (callable(getattr(given, "sample", None)) or (given is None and name == "validation")):
-                raise TypeError(
-                    _("{name} must draw tasks, by sample(n_tasks, generator), which {kind} does not.").format(
-                        name=name, kind=type(given).__name__
-                    )
-                )
+        check_learner(self.learner)
+        check_tasks(self.tasks)
+        if self.validation is not None:
+            check_tasks(self.validation, "validation")
         for name in ("meta_batch", "halve_every", "validate_every", "validation_tasks"):
             if name != "halve_every" or self.halve_every is not None:
                 setattr(self, name, check_whole(name, getattr(self, name), 1))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import platform
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,9 @@ def score(
     seed = {"validation": VALIDATION_SEED, "test": TEST_SEED}[split]
     generator = torch.Generator().manual_seed(seed)
     learner, tasks = method.learner(setting), family.tasks(split, shots)
-    result = evaluate(learner, tasks, n_tasks, generator, chunk=family.chunk)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a setting that explodes is none, see `tune`
+        result = evaluate(learner, tasks, n_tasks, generator, chunk=family.chunk)
     return Evaluation(errors(result), "error")
 
 

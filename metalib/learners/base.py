@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from metalib.i18n import _
 from metalib.learners.losses import LossFn, task_losses
 from metalib.tasks import TaskBatch
 
@@ -17,7 +21,13 @@ class Learner(nn.Module, ABC):
     ``parameters()`` are the meta-parameters, which ``metalib.fit`` changes. ``adapt`` never changes them.
     """
 
-    loss_fn: LossFn | None = None
+    loss_fn: LossFn | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Not an attribute of the class: that would hide a loss that is a module.
+        if not hasattr(self, "loss_fn"):
+            self.loss_fn = None
 
     @abstractmethod
     def adapt(self, support_x: Tensor, support_y: Tensor) -> Any:
@@ -40,6 +50,49 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def is_transductive(self) -> bool:
         """Whether the prediction for one query example depends on the other query examples."""
+
+
+def check_learner(learner: object) -> None:
+    """Refuse what is no learner.
+
+    Raises:
+        TypeError: it is none; the message says what to do with a network.
+    """
+    if isinstance(learner, Learner):
+        return
+    sentence = (
+        _(
+            "learner must be a metalib.Learner, not {kind}: give the network to one, as in "
+            "metalib.MAML(network)."
+        )
+        if isinstance(learner, nn.Module)
+        else _("learner must be a metalib.Learner, such as metalib.MAML(network), not {kind}.")
+    )
+    raise TypeError(sentence.format(kind=type(learner).__name__))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; afterwards each part is in its own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def fitting(model: nn.Module, x: Tensor) -> Tensor:
+    """Inputs as the model can take them: floating ones in the floating dtype of its parameters, where these
+    have one in common; and no tensors of ``inference_mode``, which cannot be learned from."""
+    if x.is_inference() and not torch.is_inference_mode_enabled():
+        x = x.clone()
+    if not x.is_floating_point():
+        return x
+    kinds = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
+    first = next(kinds, x.dtype)
+    return x if first == x.dtype or any(kind != first for kind in kinds) else x.to(first)
 
 
 def batch_norms(model: nn.Module) -> list[nn.Module]:

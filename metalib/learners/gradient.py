@@ -6,15 +6,17 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from metalib.compiler import find_compiler
+from metalib.compiler import compiler_fault, find_compiler
 from metalib.i18n import _
 from metalib.learners import batched
-from metalib.learners.base import Learner, uses_batch_statistics
-from metalib.learners.losses import LossFn, task_losses
+from metalib.learners.base import Learner, fitting, uses_batch_statistics
+from metalib.learners.losses import LossFn, check_loss_fn, task_losses
+from metalib.learners.swapped import copied
 from metalib.tasks import TaskBatch
 
 
@@ -36,13 +38,15 @@ class GradientLearner(Learner):
 
     Args:
         model: any ``nn.Module`` mapping ``(N, ...)`` to ``(N, ...)``. Its batch normalisation must not track
-            statistics.
+            statistics. Every task finds its buffers as they are; what a task writes there is dropped.
         alpha: the inner step size α, a finite number ≥ 0. Its unit is that of a *mean* loss over the support
             set.
         steps: inner steps a task; 0 is the starting point itself.
         loss_fn: see :func:`metalib.learners.task_losses`; ``None`` chooses by the kind of target.
-        adapts: ``adapts(parameter name) -> bool`` says which parameters the inner loop changes; ``None`` is
-            all of them. With only the last layer it is ANIL (Raghu et al. 2020).
+        adapts: ``adapts(parameter name) -> bool`` says which parameters the inner loop changes. ``None`` is
+            all that require a gradient when the learner is made: what is frozen stays as it is in both loops.
+            Afterwards ``requires_grad_(False)`` ends the training of a parameter, not its adaptation. With
+            only the last layer it is ANIL (Raghu et al. 2020).
         transductive: how a model with batch normalisation sees the query set. ``True``: all query examples of
             a task are normalised together, as in MAML's published results, so that information leaks between
             them. ``False``: each query example alone, together with the support set (Nichol et al. 2018,
@@ -65,20 +69,17 @@ class GradientLearner(Learner):
         super().__init__()
         batched.check_batchable(model)
         self.model, self.alpha, self.steps = model, check_alpha(alpha), check_steps(steps)
-        self.loss_fn, self.transductive = loss_fn, transductive
-        self.adapted_names = tuple(
-            name for name, _p in model.named_parameters() if adapts is None or adapts(name)
-        )
-        if not self.adapted_names:
-            raise ValueError(
-                _("adapts refuses every parameter of the model; its names are {names}.").format(
-                    names=", ".join(name for name, _p in model.named_parameters())
-                )
-            )
+        self.loss_fn, self.transductive = check_loss_fn(loss_fn), transductive
+        self.adapted_names = adapted_names(model, adapts)
 
     @property
     def _second_order(self) -> bool:
         """Whether the graph of the inner steps is kept: the meta-gradient then sees how θ′ depends on θ."""
+        return False
+
+    @property
+    def _learns_alpha(self) -> bool:
+        """Whether α is a meta-parameter."""
         return False
 
     def adapt(self, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> FastWeights:
@@ -96,6 +97,7 @@ class GradientLearner(Learner):
 
     def predict(self, adapted: FastWeights, query_x: Tensor) -> Tensor:
         """The adapted model's output ``(T, Q, ...)``."""
+        query_x = fitting(self.model, query_x)
         if self.transductive or not uses_batch_statistics(self.model):
             return batched.forward(self.model, adapted, query_x)
         # One query example at a time beside its support set: T·Q small batches, of which the last output
@@ -125,8 +127,14 @@ class GradientLearner(Learner):
         """The points of the way one after the other, for who wants to look at each or leave off early; see
         ``adapt`` for the arguments and ``adapt_path`` for what comes."""
         steps = self.steps if steps is None else check_steps(steps)
+        if steps and torch.is_inference_mode_enabled():
+            raise RuntimeError(
+                _("Adapting takes gradients, which torch.inference_mode() forbids: use torch.no_grad().")
+            )
+        support_x = fitting(self.model, support_x)
         own, alpha = dict(self.model.named_parameters()), self.step_sizes()
-        keep_graph = self._second_order and torch.is_grad_enabled()
+        learns = any(p.requires_grad for p in own.values()) or self._learns_alpha
+        keep_graph = self._second_order and learns and torch.is_grad_enabled()
         fast = FastWeights(
             {name: own[name].expand(len(support_x), *own[name].shape) for name in self.adapted_names}
         )
@@ -159,10 +167,22 @@ def support_gradient(
         gradient = torch.func.grad(total)(dict(fast))
         return gradient if keep_graph else {name: value.detach() for name, value in gradient.items()}
     with torch.enable_grad():  # evaluation runs under no_grad, yet the inner loop needs gradients
-        leaves = (
-            fast if keep_graph else {name: value.detach().requires_grad_() for name, value in fast.items()}
+        leaves = {
+            name: value if keep_graph and value.requires_grad else value.detach().requires_grad_()
+            for name, value in fast.items()
+        }
+        loss = total(leaves)
+        if not loss.requires_grad:
+            raise RuntimeError(
+                _(
+                    "The support loss does not depend on the adapted parameters, so there is no gradient. "
+                    "Does the model detach its output, or run under torch.no_grad()?"
+                )
+            )
+        # A parameter that the model does not use has the gradient 0.
+        gradient = torch.autograd.grad(
+            loss, list(leaves.values()), create_graph=keep_graph, allow_unused=True, materialize_grads=True
         )
-        gradient = torch.autograd.grad(total(leaves), list(leaves.values()), create_graph=keep_graph)
     return dict(zip(fast, gradient, strict=True))
 
 
@@ -180,7 +200,7 @@ class MAML(GradientLearner):
         learn_alpha: make α a meta-parameter, one number for each entry of each adapted parameter, starting
             from ``alpha``: Meta-SGD (Li et al. 2017).
         compile: compile the meta-loss with ``torch.compile``: a first call of half a minute, then several
-            times the speed. Where there is no C++ compiler a warning says so and it runs uncompiled.
+            times the speed. Where that cannot be, a warning says why and it runs uncompiled.
     """
 
     def __init__(
@@ -204,19 +224,46 @@ class MAML(GradientLearner):
             self.alphas = nn.ParameterList(
                 torch.full_like(own[name], self.alpha) for name in self.adapted_names
             )
-        self._losses = self._query_losses
+        self._compiled: Callable[..., Tensor] | None = None
         if compile:
-            if find_compiler():
-                self._losses = torch.compile(self._query_losses)
-            else:
-                warnings.warn(
-                    _("compile=True needs a C++ compiler and none was found; MAML runs uncompiled."),
-                    stacklevel=2,
-                )
+            self._compiled = self._compile()
+
+    def _compile(self) -> Callable[..., Tensor] | None:
+        """The compiled meta-loss; None, and a sentence why, where there can be none."""
+        if not batched.can_be_traced(self.model):
+            reason = _("the model has hooks, or a part of it has two names")
+        elif (found := find_compiler()) is None:
+            reason = _("it needs a C++ compiler and none was found")
+        elif fault := compiler_fault(found):
+            reason = _("the C++ compiler {path} does not work ({fault})").format(path=found, fault=fault)
+        else:
+            return torch.compile(type(self)._query_losses)
+        self._run_uncompiled(reason)
+        return None
+
+    def _run_uncompiled(self, reason: str) -> None:
+        self._compiled = None
+        warnings.warn(
+            _("compile=True cannot be had: {reason}. MAML runs uncompiled.").format(reason=reason),
+            stacklevel=4,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what is pickled, compiles for itself: what is compiled belongs to this very learner."""
+        return {**vars(self), "_compiled": self._compiled and True}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._compiled:
+            self._compiled = self._compile()
 
     @property
     def _second_order(self) -> bool:
         return not self.first_order
+
+    @property
+    def _learns_alpha(self) -> bool:
+        return self.alphas is not None
 
     def step_sizes(self) -> Mapping[str, Tensor | float]:
         if self.alphas is None:
@@ -224,7 +271,15 @@ class MAML(GradientLearner):
         return dict(zip(self.adapted_names, self.alphas, strict=True))
 
     def query_losses(self, batch: TaskBatch) -> Tensor:
-        return self._losses(*batch)
+        if self._compiled is None:
+            return self._query_losses(*batch)
+        try:
+            return self._compiled(self, *batch)
+        except Exception as error:
+            # The compiler's fault, or the model's? Uncompiled it shows.
+            losses = self._query_losses(*batch)
+            self._run_uncompiled(str(error).strip().partition("\n")[0] or type(error).__name__)
+            return losses
 
     def _query_losses(self, support_x: Tensor, support_y: Tensor, query_x: Tensor, query_y: Tensor) -> Tensor:
         adapted = self.adapt(support_x, support_y)
@@ -245,7 +300,7 @@ class Reptile(GradientLearner):
         own = dict(self.model.named_parameters())
         adapted = self.adapt(x, y)
         halves = (0.5 * (own[name] - value.detach()).square().sum() for name, value in adapted.items())
-        half_distance = sum(halves, start=torch.zeros(())) / len(x)
+        half_distance = sum(halves, start=torch.zeros((), device=x.device)) / len(x)
         with torch.no_grad():
             value = task_losses(self.predict(adapted, x), y, self.loss_fn).mean()
         return value + half_distance - half_distance.detach()
@@ -262,7 +317,7 @@ class JointTraining(GradientLearner):
     def loss(self, batch: TaskBatch) -> Tensor:
         x = torch.cat([batch.support_x, batch.query_x], dim=1)
         y = torch.cat([batch.support_y, batch.query_y], dim=1)
-        prediction = self.model(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        prediction = batched.together(self.model, fitting(self.model, x))
         return task_losses(prediction, y, self.loss_fn).mean()
 
 
@@ -273,8 +328,40 @@ class FromScratch(GradientLearner):
     """
 
     def __init__(self, model: nn.Module, alpha: float = 0.01, steps: int = 1, **options):
-        super().__init__(model, alpha, steps, **options)
-        model.requires_grad_(False)
+        batched.check_batchable(model)
+        super().__init__(copied(model), alpha, steps, **options)
+        self.model.requires_grad_(False)
+
+
+def adapted_names(model: nn.Module, adapts: Callable[[str], bool] | None) -> tuple[str, ...]:
+    """The parameters that an inner loop changes; see :class:`GradientLearner`.
+
+    Raises:
+        ValueError: there is none, or one that is not of floating numbers.
+    """
+    own = dict(model.named_parameters())
+    names = tuple(name for name, p in own.items() if (p.requires_grad if adapts is None else adapts(name)))
+    if not names and adapts is None:
+        raise ValueError(
+            _(
+                "Every parameter of the model is frozen (requires_grad=False), so there is nothing to adapt; "
+                "adapts= can name some nevertheless."
+            )
+        )
+    if not names:
+        raise ValueError(
+            _("adapts refuses every parameter of the model; its names are {names}.").format(
+                names=", ".join(own)
+            )
+        )
+    for name in names:
+        if not own[name].is_floating_point():
+            raise ValueError(
+                _("The parameter {name} is of {kind}, which no gradient step can change.").format(
+                    name=name, kind=own[name].dtype
+                )
+            )
+    return names
 
 
 def check_alpha(alpha: float) -> float:

@@ -27,12 +27,13 @@ class Guarded(Learner):
     def __init__(self, learner: GradientLearner) -> None:
         super().__init__()
         self.learner = learner
+        self.loss_fn = learner.loss_fn
 
     def adapt(self, support_x: Tensor, support_y: Tensor) -> FastWeights:
         """θ′ (T, ...), or θ for a task that exploded."""
 
         def loss(fast: FastWeights) -> Tensor:
-            return task_losses(self.learner.predict(fast, support_x), support_y)
+            return task_losses(self.learner.predict(fast, support_x), support_y, self.loss_fn)
 
         path = self.learner.adapt_path(support_x, support_y, min(WATCHED, self.learner.steps))
         adapted = self.learner.adapt(support_x, support_y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metalib.i18n import N_, _
-from metalib.learners.base import Learner, uses_batch_statistics
+from metalib.learners.base import Learner, fitting, uses_batch_statistics
+from metalib.learners.batched import check_model, shared
+from metalib.learners.layers import ignores_layout
 from metalib.learners.losses import task_losses
 from metalib.models import initialise
 from metalib.tasks import Episodes, TaskBatch
@@ -67,7 +70,11 @@ class ProtoNet(Learner):
             everything after training are in float32 throughout. Two to three times as fast on processors that
             know bfloat16.
 
+    In training, batch normalisation with running statistics sees the episodes of a batch together; any other
+    encoder, and every one in evaluation mode, answers for each episode by itself.
+
     Raises:
+        TypeError: the encoder is no module, or the temperature no number.
         ValueError: an unknown distance or a temperature that is not positive.
     """
 
@@ -79,24 +86,33 @@ class ProtoNet(Learner):
         mixed_precision: bool = False,
     ):
         super().__init__()
+        check_model(encoder)
         if not callable(distance) and distance not in DISTANCES:
             raise ValueError(
                 _("distance must be one of {known} or a function, not {value!r}.").format(
                     known=", ".join(DISTANCES), value=distance
                 )
             )
-        if not temperature > 0:
+        if isinstance(temperature, bool) or not isinstance(temperature, (int, float)):
+            raise TypeError(_("temperature must be a number, not {value!r}.").format(value=temperature))
+        if not 0 < temperature < math.inf:
             raise ValueError(_("temperature must be positive, not {value}.").format(value=temperature))
-        # The layout in which CPUs and GPUs convolve fastest: the same numbers, and no other layer is touched.
-        self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its types
+        # The layout in which CPUs and GPUs convolve fastest: the same numbers, for layers that work in any.
+        if ignores_layout(encoder):
+            encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its types
+        self.encoder = encoder
         self.temperature, self.mixed_precision = temperature, mixed_precision
         self.distance = distance if callable(distance) else DISTANCES[distance]
 
     def embed(self, x: Tensor) -> Tensor:
         """Embeddings ``(T, N, D)`` of ``(T, N, ...)``."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed_precision and self.training):
-            embeddings = self.encoder(x.flatten(0, 1))
-        return embeddings.to(x.dtype).flatten(1).unflatten(0, x.shape[:2])
+        x = fitting(self.encoder, x)
+        mixed = self.mixed_precision and self.training
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=mixed):
+            embeddings = shared(self.encoder, x)
+        if mixed or not embeddings.is_floating_point():
+            embeddings = embeddings.float()
+        return embeddings.flatten(2)
 
     def embed_once(self, tasks: Episodes) -> tuple[ProtoNet, Episodes]:
         """A learner and episodes with the same answers as this one on ``tasks``, each drawing embedded once.
@@ -121,9 +137,14 @@ class ProtoNet(Learner):
         """The prototypes ``(T, ways, D)``: the mean embedding of each label 0 … ways − 1.
 
         Raises:
-            ValueError: a label without a support example in some task.
+            ValueError: no labels 0 … ways − 1, or one without a support example in some task.
         """
-        member = F.one_hot(support_y).to(support_x.dtype)  # (T, S, ways)
+        if support_y.is_floating_point() or support_y.dim() != 2 or (support_y < 0).any():
+            raise ValueError(
+                _("Prototypes need one label for each support example, a whole number of at least 0.")
+            )
+        embeddings = self.embed(support_x)
+        member = F.one_hot(support_y.long()).to(embeddings.dtype)  # (T, S, ways)
         count = member.sum(dim=1).unsqueeze(-1)  # (T, ways, 1)
         if (count == 0).any():
             raise ValueError(
@@ -132,7 +153,7 @@ class ProtoNet(Learner):
                     "none."
                 ).format(ways=member.shape[-1])
             )
-        return member.mT @ self.embed(support_x) / count
+        return member.mT @ embeddings / count
 
     def predict(self, adapted: Tensor, query_x: Tensor) -> Tensor:
         """Logits ``(T, Q, ways)``: minus the distances to the prototypes, over the temperature."""

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metalib.i18n import _
-from metalib.learners.base import Learner
+from metalib.learners.base import Learner, fitting
+from metalib.learners.batched import check_model, shared
 from metalib.models import initialise
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_positive
@@ -76,6 +77,7 @@ class NeuralProcess(Learner):
                     kind=type(model).__name__
                 )
             )
+        check_model(model)
         if not 0 < least_std < math.inf:
             raise ValueError(
                 _("least_std must be a finite positive number, not {value}.").format(value=least_std)
@@ -98,12 +100,14 @@ class NeuralProcess(Learner):
                     kind=support_y.dtype
                 )
             )
-        return self.model["encoder"](torch.cat([support_x, support_y], dim=-1)).mean(dim=1)
+        pairs = torch.cat([support_x, support_y], dim=-1)
+        return shared(self.model["encoder"], fitting(self.model, pairs)).mean(dim=1)
 
     def distribution(self, adapted: Tensor, query_x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean μ and standard deviation σ at each query input, ``(T, Q, outputs)`` both."""
         task = adapted.unsqueeze(1).expand(-1, query_x.shape[1], -1)
-        mean, spread = self.model["decoder"](torch.cat([task, query_x], dim=-1)).chunk(2, dim=-1)
+        points = fitting(self.model, torch.cat([task, query_x], dim=-1))
+        mean, spread = shared(self.model["decoder"], points).chunk(2, dim=-1)
         return mean, self.least_std + F.softplus(spread)
 
     def predict(self, adapted: Tensor, query_x: Tensor) -> Tensor:

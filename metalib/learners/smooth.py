@@ -24,18 +24,22 @@ class SmoothCurve(Learner):
         self.length, self.ridge = length, ridge
 
     def kernel(self, a: Tensor, b: Tensor) -> Tensor:
-        """k for each pair, float64: (T, N, 1) and (T, M, 1) give (T, N, M)."""
-        return torch.exp(-(a.double() - b.double().mT).square() / (2 * self.length**2))
+        """k for each pair, float64 and on the processor (Apple's GPU has no float64): (T, N, 1) and (T, M, 1)
+        give (T, N, M)."""
+        a, b = a.cpu().double(), b.cpu().double()
+        return torch.exp(-(a - b.mT).square() / (2 * self.length**2))
 
     def adapt(self, support_x: Tensor, support_y: Tensor) -> tuple[Tensor, Tensor]:
         """The points (T, S, 1) and their weights w (T, S, 1)."""
         ridge = self.ridge * torch.eye(support_x.shape[1], dtype=torch.float64)
-        return support_x, torch.linalg.solve(self.kernel(support_x, support_x) + ridge, support_y.double())
+        return support_x, torch.linalg.solve(
+            self.kernel(support_x, support_x) + ridge, support_y.cpu().double()
+        )
 
     def predict(self, adapted: tuple[Tensor, Tensor], query_x: Tensor) -> Tensor:
         """(T, Q, 1) in, (T, Q, 1) out."""
         points, weight = adapted
-        return (self.kernel(query_x, points) @ weight).to(query_x.dtype)
+        return (self.kernel(query_x, points) @ weight).to(query_x.dtype).to(query_x.device)
 
     @property
     def is_transductive(self) -> bool:

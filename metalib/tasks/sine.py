@@ -77,7 +77,8 @@ class SineTasks:
         """One wave of your choice with fresh random points: a batch of T = 1."""
         check_generator(generator)
         height, shift = (
-            torch.full((1, 1, 1), float(value), device=generator.device) for value in (amplitude, phase)
+            torch.full((1, 1, 1), float(value), device=generator.device, dtype=torch.float32)
+            for value in (amplitude, phase)
         )
         return self.gather(*self._waves(height, shift, generator))
 
@@ -101,6 +102,10 @@ def sine(x: Tensor, amplitude: Tensor | float, phase: Tensor | float) -> Tensor:
 
 
 def uniform(bounds: tuple[float, float], shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Numbers drawn evenly from ``bounds``, of the given shape, on the generator's device."""
+    """Numbers drawn evenly from ``bounds``, of the given shape, on the generator's device.
+
+    They are float32 whatever the default dtype is, so that a seed always means the same tasks.
+    """
     low, high = bounds
-    return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
+    drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
+    return low + (high - low) * drawn

@@ -17,6 +17,7 @@ import torch
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
 from metalib.learners import GradientLearner, Learner
+from metalib.learners.base import evaluating
 
 PIXELS = "pixels"  # identifies the nearest neighbour among the methods
 
@@ -148,8 +149,8 @@ def head(learner: Learner) -> int:
     if model is None:
         return 0
     try:
-        with torch.no_grad():
-            size = model.eval()(torch.zeros(2, 1, SIZE, SIZE)).flatten(1).shape[-1]
+        with torch.no_grad(), evaluating(model):
+            size = model(torch.zeros(2, 1, SIZE, SIZE)).flatten(1).shape[-1]
     except RuntimeError as error:
         raise ValueError(
             _("{kind} does not take pictures of {size} × {size} grey pixels: {reason}").format(
@@ -161,10 +162,10 @@ def head(learner: Learner) -> int:
 
 def one_by_one(learner: Learner) -> Learner:
     """The same learner, judging each query alone; the one given stays as it is."""
+    learner = copy.deepcopy(learner).eval()
     if isinstance(learner, GradientLearner):
-        learner = copy.copy(learner)  # shares the parameters
         learner.transductive = False
-    return learner.eval()
+    return learner
 
 
 def tensor(pictures: np.ndarray) -> torch.Tensor:

@@ -17,6 +17,7 @@ from metalib.data import ImageSet
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, counter, hidden, hidden_number, made_of, whole_slider
 from metalib.learners import Learner
+from metalib.learners.base import evaluating
 from metalib.tasks import Episodes
 
 MAX_WAYS, MAX_SHOTS, MAX_QUERIES = 9, 5, 3  # so many ways because each class has one key, 1 to 9
@@ -111,8 +112,8 @@ def deal(images: ImageSet, learner: Learner, which: EpisodeKey) -> DealtEpisode:
     batch = episodes.gather(classes, drawings)
     # Queries come class by class: asked in that order, they would give themselves away.
     order = torch.randperm(which.ways * which.queries, generator=generator)
-    learner.eval()
-    scores = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
+    with evaluating(learner):
+        scores = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
     shown = episodes.pictures(classes, drawings)[0].amax(dim=2)  # of colours the one with most ink
     return DealtEpisode(
         support=shown[:, : which.shots].numpy(),
