@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -26,6 +26,11 @@ class TaskDistribution(Protocol):
     """Anything that draws tasks."""
 
     def sample(self, n_tasks: int, generator: torch.Generator) -> TaskBatch: ...
+
+
+def half_interval(deviation: Any, n: int) -> Any:
+    """Half the 95 % interval of a mean over n tasks, 1.96 · s / √n; `deviation` s is a number or an array."""
+    return 1.96 * deviation / math.sqrt(n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +60,7 @@ class Evaluation:
     @property
     def half_width(self) -> float:
         """Half the 95 % interval; infinite for a single task, of which no spread can be seen."""
-        return 1.96 * self.values.std().item() / math.sqrt(self.n) if self.n > 1 else math.inf
+        return half_interval(self.values.std().item(), self.n) if self.n > 1 else math.inf
 
     def __str__(self) -> str:
         if self.metric == "accuracy":

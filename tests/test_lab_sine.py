@@ -9,7 +9,7 @@ import torch
 
 from metalib import look
 from metalib.lab import SineLaboratory, TrainingLaboratory
-from metalib.lab.sine import SinePainter, SineState, adapt_sine
+from metalib.lab.sine import MAX_SHOTS, MAX_STEPS, SinePainter, SineState, adapt_sine
 from metalib.learners import MAML, ProtoNet
 from metalib.models import sine_net
 from metalib.tasks import SineTasks
@@ -272,6 +272,9 @@ def test_an_exploding_training_is_said_in_the_background_and_raised_in_the_foreg
 def test_training_laboratory_says_what_it_needs():
     with pytest.raises(ValueError, match="iterations must be at least 1"):
         TrainingLaboratory(training(), 0)
+    for values in ({"steps": MAX_STEPS + 1}, {"shots": 0}, {"shots": MAX_SHOTS + 1}):
+        with pytest.raises(ValueError, match=f"{next(iter(values))} must lie between"):
+            TrainingLaboratory(training(), 10, **values)
     metric = training()
     metric.learner = ProtoNet(sine_net())
     with pytest.raises(TypeError, match="gradient steps, not ProtoNet"):

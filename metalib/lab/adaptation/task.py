@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metalib.data import ImageSet
+from metalib.evaluation import half_interval
 from metalib.i18n import N_, _
 from metalib.lab.adaptation.start import ALPHAS, Start
 from metalib.lab.controls import choice, counter, log_slider, whole_slider
@@ -93,7 +94,7 @@ class Average:
         """(2, k + 1): half the 95 % interval over tasks, 1.96 · s / √n; not a number for fewer than two."""
         if self.n < 2:
             return np.full(self.values.shape[1:], np.nan)
-        return 1.96 * self.values.std(axis=0, ddof=1) / np.sqrt(self.n)
+        return half_interval(self.values.std(axis=0, ddof=1), self.n)
 
     def told(self, step: int) -> list[str]:
         """Support and query at a step, each as 93.8 ± 1.2 %, without the interval where there is none."""
