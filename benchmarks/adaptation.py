@@ -25,7 +25,7 @@ from metalib.lab.adaptation.painter import AdaptationPainter
 from metalib.lab.adaptation.start import shipped_weights, start_point
 from metalib.lab.adaptation.task import Adaptations, AdaptationState
 from metalib.lab.parts import CHUNK
-from metalib.lab.picture import encode_png
+from metalib.lab.png import encode_png
 from metalib.models import conv4
 
 Clock = Callable[[], float]

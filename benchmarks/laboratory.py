@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from metalib.lab.picture import encode_png
+from metalib.lab.png import encode_png
 from metalib.lab.sine import SinePainter, SineState, adapt_sine
 from metalib.models import sine_net
 

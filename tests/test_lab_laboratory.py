@@ -26,6 +26,7 @@ from metalib.lab.controls import (
     whole,
     whole_slider,
 )
+from metalib.lab.laboratory import Part
 from metalib.lab.parts import Background, Buttons, Drag, Idle, Keys, Pad, Play, Touch
 from metalib.lab.surface import VIEW_MIME
 from metalib.lab.words import with_words
@@ -92,6 +93,22 @@ def test_set_raises_and_leaves_everything_as_it_was(lab, values, error, message)
         lab.set(**values)
     assert lab.state == state
     assert lab.surface.picture == picture
+    assert {name: widget.value for name, widget in lab.controls.items()} == vars(state)
+
+
+def test_where_a_part_cannot_follow_everything_stays_as_it_was():
+    class Fussy(Part):
+        def shown(self, laboratory):
+            if laboratory.state.turns == 3:
+                raise ValueError("not three")
+
+    lab = pointed(Fussy())
+    lab.set(turns=2)
+    shown = lab.surface.picture
+    with pytest.raises(ValueError, match="not three"):
+        lab.set(turns=3)
+    assert lab.state.turns == lab.controls["turns"].value == 2 and lab.surface.picture == shown
+    assert lab.set(turns=4) == [0.5] * 5
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from metalib import look
 from metalib.lab import Painter
-from metalib.lab.picture import encode_png
+from metalib.lab.png import encode_png
 from metalib.lab.words import Entry, Panel, Words, _lines, _weight, as_json, with_words
 
 

@@ -219,6 +219,50 @@ def test_what_counts_as_extractable():
         assert not_extractable(ast.parse(bad)) == [1], bad
 
 
+def called_name(node: ast.AST) -> str:
+    """The name of the function that is called here, or ""."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+
+
+def as_key(tree: ast.Module) -> list[int]:
+    """The lines on which a translated text decides something: a key of a dict, an index, a comparison."""
+    keys = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            keys += [key for key in node.keys if key]
+        elif isinstance(node, ast.DictComp):
+            keys.append(node.key)
+        elif isinstance(node, ast.Subscript):
+            keys.append(node.slice)
+        elif isinstance(node, ast.Compare):
+            keys += [node.left, *node.comparators]
+    return [key.lineno for key in keys if called(key) in ("_", "ngettext")]
+
+
+def test_what_counts_as_a_key():
+    good = "{'maml': N_('MAML')}; {N_('one step'): 1}; _(LABELS[key]); {name: _(label) for name, label in a}"
+    assert as_key(ast.parse(good)) == []
+    for bad in ("{_('MAML'): 1}", "models[_('MAML')]", "_('MAML') in models", "name == _('MAML')",
+                "{_(one): 1 for one in names}"):  # fmt: skip
+        assert as_key(ast.parse(bad)) == [1], bad
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_labels_are_never_keys(path):
+    assert as_key(ast.parse(path.read_text("utf-8"))) == []
+
+
+def test_every_label_of_a_control_is_known_to_translators():
+    catalogue = (ROOT / "metalib" / "locale" / "metalib.pot").read_text("utf-8")
+    for path in sorted((ROOT / "metalib" / "lab").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if called_name(node) in ("slider", "whole_slider", "log_slider", "choice", "counter"):
+                texts = [node.args[0], *node.args[1:2]] if called_name(node) == "counter" else node.args[:1]
+                assert all(called(text) == "N_" for text in texts), f"{path.name}:{node.lineno}"
+                for text in texts:
+                    assert f'"{text.args[0].value}"' in catalogue, text.args[0].value
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_nothing_is_translated_at_import(path):
     assert at_import(ast.parse(path.read_text("utf-8"))) == []

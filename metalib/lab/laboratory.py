@@ -142,15 +142,19 @@ class Laboratory:
             self._waiting = state
             if self._busy:
                 return self.result
-            self._busy = True
+            before, self._busy = self.state, True
             try:
                 while self._waiting is not None:
                     state, self._waiting = self._waiting, None
                     self._show(state)
+                for part in self.parts:
+                    part.shown(self)
+            except Exception:
+                if before is not None and self.state != before:  # a part could not follow
+                    self._show(before)
+                raise
             finally:
                 self._busy, self._waiting = False, None
-            for part in self.parts:
-                part.shown(self)
             return self.result
 
     def refresh(self) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from metalib.i18n import _
 from metalib.lab.laboratory import Laboratory, Part
-from metalib.lab.picture import encode_png
+from metalib.lab.png import encode_png
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface, explain
 
 CHUNK, BREATH = 0.04, 0.01  # seconds of idle work, and then of peace in which widgets get their turn

@@ -21,6 +21,7 @@ from matplotlib.text import Text
 
 from metalib import look
 from metalib.i18n import _
+from metalib.lab.png import encode_png
 
 DASHES = {"-": (), "solid": (), "--": (3.7, 1.6), ":": (1.0, 1.65), "-.": (6.4, 1.6, 1.0, 1.6)}
 HEAD, LINE = 26, 22  # pixels of a title and of a line of a legend, in the still picture
@@ -105,8 +106,6 @@ def _colour(colour: Any) -> str:
 
 def with_words(pixels: np.ndarray, words: Words) -> bytes:
     """A PNG file of the picture, uint8 (height, width, 4), with its words written above and below it."""
-    from metalib.lab.picture import encode_png  # it stands above this module
-
     parts = [pixels]
     if words.panels:
         parts.insert(0, _band(words.panels, pixels.shape[1]))
