@@ -225,7 +225,6 @@ WEIGHT = torch.tensor([1.0, 2.0, 5.0])
         nn.CrossEntropyLoss(label_smoothing=0.1),
         nn.CrossEntropyLoss(ignore_index=2),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("padded", [False, True])
 def test_what_does_not_count_does_not_change_the_unit_of_alpha(loss_fn, padded):
