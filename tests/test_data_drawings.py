@@ -117,7 +117,11 @@ def test_an_empty_drawing_is_said(strokes):
 
 
 @pytest.mark.parametrize(
-    "strokes", [[[[0.1, np.nan]]], [[[0.1, np.inf]]], [[[1, 2, 3]]], [["ab"]], [5], 7, [[[1e9, 0]]], [[None]]]
+    "strokes",
+    [[[[0.1, np.nan]]], [[[0.1, np.inf]]], [[[1, 2, 3]]], [["ab"]], [5], 7, [[[1e9, 0]]], [[None]]]
+    # With the pen's pressure, or flat: not to be taken apart into other points.
+    + [[[[0.1, 0.2, 0.9], [0.3, 0.4, 0.8]]], [[[0.1, 0.2, 0.9, 0]] * 3]]
+    + [[[[0.1, 0.2, 0.3, 0.4]]], [[0.1, 0.2, 0.3, 0.4]], [[[[0.1, 0.2]] * 2]]],
 )
 def test_what_is_no_stroke_is_said(strokes):
     with pytest.raises(ValueError, match="A stroke must be a list of points"):

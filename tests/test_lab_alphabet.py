@@ -378,6 +378,28 @@ def test_a_saved_board_comes_back_as_it_was(lab, tmp_path):
     assert written["format"] == "metalib alphabet" and written["examples"][-1]["class"] == 5
 
 
+def test_another_alphabet_is_not_written_over(lab, images, tmp_path):
+    """A fresh laboratory shows the data set; "save", with the name that stands there, must lose nothing."""
+    path = lab.save(tmp_path / "mine")
+    yesterday = path.read_bytes()
+    fresh = AlphabetLaboratory({"P": ProtoNet(nn.Flatten())}, images, ways=2)
+    for name in (path, tmp_path / "mine", f"{tmp_path}/./mine.json"):
+        with pytest.raises(ValueError, match="mine.json holds another alphabet: it stays; load it first"):
+            fresh.save(name)
+    assert path.read_bytes() == yesterday
+    lab.start_again()
+    with pytest.raises(ValueError, match="The board is empty: there is nothing to save"):
+        lab.save(path)
+    fresh.load(path)
+    fresh.set(target=5)
+    fresh.write_strokes(CROSS)
+    fresh.add()
+    assert fresh.save(path).read_bytes() != yesterday, "what was loaded here may be gone on with"
+    with pytest.raises(ValueError, match="holds another alphabet"):
+        alphabet_file.write(alphabet_file.read(path).remove(0), path)
+    assert alphabet_file.write(fresh.alphabet, path) == path, "the same again is no loss"
+
+
 def test_no_other_file_is_written_over(lab, tmp_path):
     notebook = tmp_path / "work.ipynb"
     notebook.write_text('{"cells": []}', "utf-8")

@@ -20,30 +20,45 @@ from typing import Any
 from metalib.data.alphabet import Alphabet, Drawing
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
-from metalib.paths import write_atomically
+from metalib.paths import expanded, write_atomically
 
 FORMAT, VERSION = "metalib alphabet", 1
 LARGEST = 2_000_000  # bytes; a full board of long strokes has about a tenth
 MOST_POINTS = 20_000  # of one drawing
 
 
-def write(alphabet: Alphabet, path: str | Path) -> Path:
+def write(alphabet: Alphabet, path: str | Path, known: Alphabet | None = None) -> Path:
     """Save the alphabet, whole or not at all; returns the path. Without a suffix it gets ".json".
 
+    Args:
+        known: what this path was known to hold, and may lose. Another alphabet stays.
+
     Raises:
-        ValueError: another file of that name, which is not an alphabet, is there.
+        ValueError: there is nothing to save; or another file of that name is there, an alphabet that is not
+            the known one, or none at all.
         CacheError: the folder cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.name:
         raise ValueError(_("A file needs a name, such as my_alphabet.json."))
     path = path if path.suffix else path.with_suffix(".json")
-    if path.exists() and not _is_ours(path):
-        raise ValueError(
-            _("{path} is there already and is not a saved alphabet: it stays; choose another name.").format(
-                path=path
+    if not alphabet.examples and alphabet.query is None:
+        raise ValueError(_("The board is empty: there is nothing to save."))
+    if path.exists():
+        try:
+            there = read(path)
+        except (OSError, ValueError):
+            raise ValueError(
+                _(
+                    "{path} is there already and is not a saved alphabet: it stays; choose another name."
+                ).format(path=path)
+            ) from None
+        if there not in (known, alphabet):
+            raise ValueError(
+                _("{path} holds another alphabet: it stays; load it first, or choose another name.").format(
+                    path=path
+                )
             )
-        )
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -60,7 +75,7 @@ def read(path: str | Path) -> Alphabet:
         FileNotFoundError: no such file.
         ValueError: too large, cut short, or not an alphabet; the message says which.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.is_file() and path.with_suffix(".json").is_file():
         path = path.with_suffix(".json")
     if not path.is_file():
@@ -83,7 +98,7 @@ def read(path: str | Path) -> Alphabet:
 def parse(content: bytes) -> Alphabet:
     """The alphabet that is written in `content`. Raises ValueError, in half a sentence."""
     try:
-        data = json.loads(content.decode("utf-8"))
+        data = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise ValueError(_("it is not JSON, or it was cut short.")) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
@@ -125,11 +140,3 @@ def _drawing(data: Any, name: str) -> Drawing:
         raise ValueError(
             _("{name} has neither good strokes nor {size} × {size} pixels.").format(name=name, size=SIZE)
         ) from None
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        read(path)
-    except (OSError, ValueError):
-        return False
-    return True

@@ -57,9 +57,11 @@ def from_strokes(strokes: Sequence[Stroke]) -> np.ndarray:
 def checked(strokes: Sequence[Stroke]) -> list[np.ndarray]:
     """The strokes as arrays (points, 2), without those that have no point; raises as `from_strokes`."""
     try:
-        made = [np.asarray(stroke, float).reshape(-1, 2) for stroke in strokes if len(stroke)]
+        made = [np.asarray(stroke, float) for stroke in strokes if len(stroke)]
     except (TypeError, ValueError):
         made = [np.full((1, 2), math.nan)]
+    # Points with a third number, such as the pen's pressure, are not taken apart into others.
+    made = [s if s.ndim == 2 and s.shape[1] == 2 else np.full((1, 2), math.nan) for s in made]
     if not made:
         raise ValueError(_("The drawing is empty: draw at least one stroke."))
     if not all(np.isfinite(stroke).all() and np.abs(stroke).max() < 1e6 for stroke in made):

@@ -24,6 +24,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from metalib.i18n import _
+from metalib.lab import cells
 from metalib.lab.controls import controls_of
 from metalib.lab.picture import Painter
 from metalib.lab.surface import Surface, explain, mimebundle
@@ -38,6 +39,9 @@ class Part:
 
     def shown(self, laboratory: Laboratory) -> None:
         """A state is on the screen. This raises nothing: what is shown stays shown."""
+
+    def close(self) -> None:
+        """The laboratory is closed: begin nothing more."""
 
 
 class Laboratory:
@@ -77,6 +81,7 @@ class Laboratory:
         label: str = "",
         arrange: Callable[[widgets.Box, list[Any], Surface], widgets.Box] | None = None,
     ) -> None:
+        cells.made(self)
         self.compute, self.painter = compute, painter
         self._follow = follow or (lambda before, after: after)
         self._varying = {name: limits for name, limits in (allowed or {}).items() if callable(limits)}
@@ -166,6 +171,31 @@ class Laboratory:
             if failed:
                 self.surface.say(said, failed=True)
             return result
+
+    @property
+    def picture(self) -> Painter:
+        """What is seen: the painter with its figure."""
+        return self.painter
+
+    def close(self) -> None:
+        """Take the laboratory off the page, and let go of its figure, its networks and all it has computed.
+
+        A cell that is run again closes the laboratories that it made before, where the notebook tells which
+        cell it is (JupyterLab does).
+        """
+        with self.lock:
+            if self.compute is _closed:
+                return
+            for part in self.parts:
+                part.close()
+            for widget in _all_below(self.box):
+                widget.unobserve_all()
+                widget.close()
+            # Even where the notebook keeps the laboratory itself, as one of its outputs.
+            kept = {name: vars(self)[name] for name in ("lock", "state", "surface", "box", "_held", "_busy")}
+            vars(self).clear()
+            vars(self).update(kept, compute=_closed, painter=None, result=None, parts=(), controls={})
+            vars(self).update(_declared={}, _varying={}, _controls={}, _waiting=None)
 
     def _show(self, state: Any) -> None:
         controls = self._narrow(state)
@@ -264,9 +294,25 @@ class Laboratory:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         with self.lock:
+            if self.compute is _closed:
+                return {"text/plain": _("This laboratory is closed: run the cell that made it.")}, {}
             words = self.painter.words(self.state, self.result)
             still = with_words(self.painter.pixels(self.state, self.result), words)
         return mimebundle(self.box, self.surface, still)
+
+
+def _closed(state: Any) -> Any:
+    raise ValueError(_("This laboratory is closed: run the cell that made it."))
+
+
+def _all_below(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """A widget, all that it shows, and what these are laid out by."""
+    for inner in getattr(widget, "children", ()):
+        yield from _all_below(inner)
+    for name in ("layout", "style"):
+        if isinstance(beside := getattr(widget, name, None), widgets.Widget):
+            yield beside
+    yield widget
 
 
 def one_below_the_other(controls: widgets.Box, extras: list[Any], surface: Surface) -> widgets.Box:

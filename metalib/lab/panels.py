@@ -126,7 +126,8 @@ class Sheet:
     def text(self, x: float, y: float, words: str = "", *, moves: bool = True, **style: Any) -> Any:
         """A short text, of the smallest size unless another is given."""
         style = {"fontsize": look.SMALL, "va": "center", **style}
-        return self.axes.text(x, y, words, animated=moves, **style)
+        # A learner's name with a $ in it is no mathematics.
+        return self.axes.text(x, y, words, animated=moves, **{"parse_math": False, **style})
 
     def bars(self, **style: Any) -> Bars:
         """Rectangles of one look."""

@@ -253,6 +253,9 @@ class Background(Part):
         """No further piece."""
         self._task = None
 
+    def close(self) -> None:
+        self.stop()
+
     async def _run(self, laboratory: Laboratory) -> None:
         task, more = asyncio.current_task(), True
         try:

@@ -131,14 +131,15 @@ def _write(figure: Figure, panel: Panel) -> float:
     left, right, down = panel.left * width, panel.right * width, 6.0
 
     def write(text: str, x: float, **style: Any) -> float:
-        style = {"fontsize": look.SMALL, "va": "top", **style}
+        # Names are a learner's: a $ in them is no beginning of mathematics.
+        style = {"fontsize": look.SMALL, "va": "top", "parse_math": False, **style}
         return wide(figure.text(x / width, 1 - down / height, text, **style))
 
     def wide(made: Text) -> float:
         return made.get_window_extent().width * look.DPI / figure.dpi
 
     def fits(line: str, **style: Any) -> bool:
-        made = figure.text(0, 0, line, **{"fontsize": look.SMALL, **style})
+        made = figure.text(0, 0, line, **{"fontsize": look.SMALL, "parse_math": False, **style})
         long = wide(made)
         made.remove()
         return long <= right - left

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from metalib.learners.base import Learner, fitting, uses_batch_statistics
 from metalib.learners.losses import LossFn, check_loss_fn, task_losses
 from metalib.learners.swapped import copied
 from metalib.tasks import TaskBatch
+from metalib.tasks.batch import check_whole
 
 
 class FastWeights(dict[str, Tensor]):
@@ -371,7 +373,7 @@ def check_alpha(alpha: float) -> float:
         TypeError: not a number.
         ValueError: negative, infinite or not a number (NaN).
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)):
+    if isinstance(alpha, bool) or not isinstance(alpha, Real):
         raise TypeError(_("alpha must be a number, not {value!r}.").format(value=alpha))
     if not (math.isfinite(alpha) and alpha >= 0):
         raise ValueError(_("alpha must be a finite number of at least 0, not {value}.").format(value=alpha))
@@ -385,8 +387,4 @@ def check_steps(steps: int) -> int:
         TypeError: not a whole number.
         ValueError: negative.
     """
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        raise TypeError(_("steps must be a whole number, not {value!r}.").format(value=steps))
-    if steps < 0:
-        raise ValueError(_("steps must be at least 0, not {value}.").format(value=steps))
-    return steps
+    return check_whole("steps", steps, 0)

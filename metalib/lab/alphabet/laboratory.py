@@ -29,6 +29,7 @@ from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import Buttons, Keys, Pad, Touch, View
 from metalib.lab.surface import KeyEvent, Surface
 from metalib.learners import Learner
+from metalib.paths import expanded
 from metalib.tasks.batch import check_positive
 
 
@@ -86,13 +87,11 @@ class AlphabetLaboratory(Laboratory):
             undo=(N_("undo"), moves.undo),
             clear=(N_("clear drawing"), moves.clear),
         )
+        self._known: dict[Path, Alphabet] = {}  # what the files hold that were saved or loaded here
         self.files = FileRow(
             {
                 "save": (N_("save"), lambda view: self.save() and None),
-                "load": (
-                    N_("load"),
-                    lambda view: moves.loaded(view.state, alphabet_file.read(self.files.path)),
-                ),
+                "load": (N_("load"), lambda view: moves.loaded(view.state, self._read(None))),
             }
         )
         super().__init__(
@@ -141,6 +140,8 @@ class AlphabetLaboratory(Laboratory):
         self.pad.strokes = [[list(point) for point in stroke] for stroke in strokes]
         return self.result
 
+    draw_strokes = write_strokes  # the name it had at first
+
     add, undo, clear = doing(moves.add), doing(moves.undo), doing(moves.clear)
     remove, start_again = doing(moves.remove), doing(moves.start_again)
 
@@ -150,19 +151,31 @@ class AlphabetLaboratory(Laboratory):
 
     def save(self, path: str | Path | None = None) -> Path:
         """Save the board; raises as `alphabet_file.write`. The path is by default what the file box says."""
-        written = alphabet_file.write(self.alphabet, self.files.path if path is None else path)
+        path = self.files.path if path is None else path
+        written = alphabet_file.write(self.alphabet, path, self._known.get(_place(path)))
+        self._known[_place(path)] = self.alphabet
         self.surface.say(_("Saved as {path}.").format(path=written))
         return written
 
     def load(self, path: str | Path | None = None) -> AlphabetResult:
         """Load a saved board in place of this one; raises as `alphabet_file.read`."""
-        return doing(moves.loaded)(self, alphabet_file.read(self.files.path if path is None else path))
+        return doing(moves.loaded)(self, self._read(path))
+
+    def _read(self, path: str | Path | None) -> Alphabet:
+        path = self.files.path if path is None else path
+        self._known[_place(path)] = read = alphabet_file.read(path)
+        return read
 
     def _follow(self, before: AlphabetState, after: AlphabetState) -> AlphabetState:
         known = self._characters(after.script)
         if after.character not in known:  # of another script
             after = replace(after, character=next(iter(known), 0))
         return moves.settled(before, after)
+
+
+def _place(path: str | Path) -> Path:
+    """One place for all ways to name it."""
+    return expanded(path).absolute().with_suffix("")
 
 
 class FileRow(Buttons):

@@ -82,7 +82,7 @@ def lowest(function: Callable[[np.ndarray], np.ndarray], window: tuple, rounds: 
         values = function(points)
         centre = points[np.unravel_index(np.argmin(values), values.shape)]
         reach = reach * 0.2
-    return centre
+    return centre.copy()  # not a view, which would keep the whole grid
 
 
 @cache
