@@ -58,8 +58,9 @@ class Surface(anywidget.AnyWidget):
     picture; called from Python, `pointer` and `key` do the same as the browser and let the error through.
     """
 
-    _esm = Path(__file__).with_name("surface.js")
-    _css = Path(__file__).with_name("surface.css")
+    # As texts: for a path anywidget keeps a listener to the file for every surface, and the surface with it.
+    _esm = Path(__file__).with_name("surface.js").read_text("utf-8")
+    _css = Path(__file__).with_name("surface.css").read_text("utf-8")
     _ipython_display_ = None  # ipywidgets 7 would show its own bundle, without the still picture
 
     picture = traitlets.Bytes(b"").tag(sync=True)  # a whole PNG file
