@@ -283,3 +283,16 @@ def test_validate_refuses_what_only_running_shows(change, said):
 def test_validate_refuses_a_stub_that_looks_like_an_attempt():
     with pytest.raises(ValueError, match="the untouched stub is not recognised"):
         validate(replace(VALUE, stub="largest_alpha = 1.0\n"))
+
+
+def test_another_default_type_changes_no_verdict():
+    answers = {exercise: exercise.build(exercise.solution_text) for exercise in exercises.all()}
+    first = {exercise.id: exercise.judge(answer).status for exercise, answer in answers.items()}
+    torch.set_default_dtype(torch.float64)
+    try:
+        for exercise in answers:
+            again = exercise.judge(exercise.build(exercise.solution_text))
+            assert again.status == first[exercise.id] == "passed", (exercise.id, again)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -50,13 +50,20 @@ def build(source: str, name: str, context: dict[str, Any], title: str) -> Any:
 
 
 def run(probe: Callable[[Any], Any], answer: Any) -> Returned | Raised:
-    """`probe(answer)`, or the exception it raised. The global random state is left as it was."""
+    """`probe(answer)`, or the exception it raised. The global random state is left as it was.
+
+    Probes draw float32 numbers, whatever the learner has made the default: others would be other inputs.
+    """
+    theirs = torch.get_default_dtype()
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
+        torch.set_default_dtype(torch.float32)
         try:
             return Returned(probe(answer))
         except Exception as error:  # whatever a learner's code may raise
             return Raised(error, *_where(error, answer))
+        finally:
+            torch.set_default_dtype(theirs)
 
 
 def contains(value: Any, sought: Any) -> bool:
