@@ -84,6 +84,7 @@ def test_the_plain_protonet_step_computes_our_gradient():
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_protonet_step_runs(capsys, monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     options = "--rounds 1 --classes 6 --ways 2 --tasks 1 --channels 4".split()

@@ -314,6 +314,7 @@ def python(*arguments, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "latin-1"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_an_old_code_page_loses_no_message(tmp_path, encoding, language):
@@ -326,6 +327,7 @@ def test_an_old_code_page_loses_no_message(tmp_path, encoding, language):
     assert said.count("?") == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path):
     command = [sys.executable, "-m", "metalib", "weights"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

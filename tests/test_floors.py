@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import metalib
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,6 +72,7 @@ def test_editors_see_the_names_that_are_there():
         assert getattr(metalib, name) is sys.modules[f"metalib.{name}"]
 
 
+@pytest.mark.slow
 def test_types():
     command = [sys.executable, "-m", "mypy"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -42,6 +42,7 @@ def everything_open():
     return len(widget._instances if hasattr(widget, "_instances") else widgets.Widget.widgets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
