@@ -51,7 +51,9 @@ SURFACE = """
             time.sleep(0.05)
         note(event.kind, event.x, event.y, event.device)
     surface = Surface(width=300, height=200, label="drag the point")
-    surface.show(buffer.getvalue(), "a blue field")
+    title = "<img src=x><b>not bold</b>"
+    panel = dict(left=0, right=1, title=title, note=title, legend=[dict(text=title, mark=None)])
+    surface.show(buffer.getvalue(), "a blue field", [panel])
     surface.on_pointer(pointer)
     surface.on_key(lambda event: note("key", event.key))
     pad = Surface(width=300, height=200, drawing=True, label="draw")
@@ -233,6 +235,13 @@ def surface(browser, jupyter_lab):
     page.locator(".metalib-stage[data-pictures]").wait_for()
     yield page
     page.context.close()
+
+
+def test_words_are_text_and_never_html(surface):
+    words = surface.locator(".metalib-words").first
+    for part in (".metalib-title", ".metalib-note", ".metalib-entry"):
+        assert words.locator(part).inner_text() == "<img src=x><b>not bold</b>"
+    assert words.locator("img, b").count() == 0
 
 
 def seen(page):
