@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from metalib.i18n import _
-from metalib.learners.losses import LossFn, task_losses
+from metalib.learners.losses import LossFn, ordinary, task_losses
 from metalib.tasks import TaskBatch
 
 
@@ -86,8 +85,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def fitting(model: nn.Module, x: Tensor) -> Tensor:
     """Inputs as the model can take them: floating ones in the floating dtype of its parameters, where these
     have one in common; and no tensors of ``inference_mode``, which cannot be learned from."""
-    if x.is_inference() and not torch.is_inference_mode_enabled():
-        x = x.clone()
+    x = ordinary(x)
     if not x.is_floating_point():
         return x
     kinds = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())

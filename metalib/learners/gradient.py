@@ -16,7 +16,7 @@ from metalib.compiler import compiler_fault, find_compiler
 from metalib.i18n import _
 from metalib.learners import batched
 from metalib.learners.base import Learner, fitting, uses_batch_statistics
-from metalib.learners.losses import LossFn, check_loss_fn, task_losses
+from metalib.learners.losses import LossFn, check_loss_fn, ordinary, task_losses
 from metalib.learners.swapped import copied
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_whole
@@ -129,7 +129,7 @@ class GradientLearner(Learner):
         """The points of the way one after the other, for who wants to look at each or leave off early; see
         ``adapt`` for the arguments and ``adapt_path`` for what comes."""
         steps = self.steps if steps is None else check_steps(steps)
-        if steps and torch.is_inference_mode_enabled():
+        if steps and not torch.compiler.is_compiling() and torch.is_inference_mode_enabled():
             raise RuntimeError(
                 _("Adapting takes gradients, which torch.inference_mode() forbids: use torch.no_grad().")
             )
@@ -273,10 +273,10 @@ class MAML(GradientLearner):
         return dict(zip(self.adapted_names, self.alphas, strict=True))
 
     def query_losses(self, batch: TaskBatch) -> Tensor:
-        if self._compiled is None:
+        if self._compiled is None or torch.is_inference_mode_enabled():
             return self._query_losses(*batch)
         try:
-            return self._compiled(self, *batch)
+            return self._compiled(self, *map(ordinary, batch))
         except Exception as error:
             # The compiler's fault, or the model's? Uncompiled it shows.
             losses = self._query_losses(*batch)

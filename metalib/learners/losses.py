@@ -19,6 +19,16 @@ IGNORED = -100
 """The label of an example that does not count, as in PyTorch's own losses."""
 
 
+def ordinary(x: Tensor) -> Tensor:
+    """x itself, or a copy of a tensor of ``inference_mode``, which cannot be learned from.
+
+    What is compiled was looked at before: to ask a tensor there would cut its graph in two.
+    """
+    if torch.compiler.is_compiling() or not x.is_inference() or torch.is_inference_mode_enabled():
+        return x
+    return x.clone()
+
+
 def task_losses(prediction: Tensor, target: Tensor, loss_fn: LossFn | None = None) -> Tensor:
     """The mean loss of each task.
 
@@ -40,8 +50,7 @@ def task_losses(prediction: Tensor, target: Tensor, loss_fn: LossFn | None = Non
         ValueError: the prediction does not fit the target, or the loss function gives something else than one
             number for each example.
     """
-    if target.is_inference() and not torch.is_inference_mode_enabled():
-        target = target.clone()
+    target = ordinary(target)
     if target.is_floating_point():
         prediction, target = _fitting(prediction, target)
         inputs, targets, ignores = prediction.flatten(0, 1), target.flatten(0, 1), False
