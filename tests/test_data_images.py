@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from metalib.data import ImageSet, store
+from metalib.data.images import grey
 from metalib.data.splits import SPLITS, by_permutation, check_choice
 
 
@@ -114,3 +115,11 @@ def test_a_permutation_deals_every_class_once(sizes, seed):
 def test_a_wrong_choice_is_named_with_the_right_ones():
     with pytest.raises(ValueError, match="split must be one of 'train', 'test', but it is 'tset'."):
         check_choice("split", "tset", ("train", "test"))
+
+
+def test_colours_become_their_mean():
+    one = torch.tensor([10, 250, 101], dtype=torch.uint8).view(3, 1, 1).expand(2, 3, 4, 5)
+    shown = grey(one)
+    assert shown.dtype == torch.uint8 and shown.shape == (2, 4, 5) and (shown == 120).all()
+    plain = torch.arange(20, dtype=torch.uint8).view(1, 4, 5)
+    assert torch.equal(grey(plain), plain[0])

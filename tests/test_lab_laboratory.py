@@ -114,7 +114,7 @@ def test_where_a_part_cannot_follow_everything_stays_as_it_was():
 @pytest.mark.parametrize(
     "values, error, message",
     [
-        ({"size": 3}, TypeError, "A Laboratory has no size; it has count, height, again"),
+        ({"size": 3}, TypeError, "Laboratory has no size; it has count, height, again"),
         ({"count": 0}, ValueError, "count must lie between 1 and 10; 0 does not"),
         ({"height": "0,5"}, TypeError, "height must be a number, not '0,5'"),
     ],

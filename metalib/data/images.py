@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from metalib.i18n import _
 
@@ -104,3 +105,9 @@ class ImageSet:
         return (
             f"ImageSet({self.title!r}: {classes} classes in {groups} alphabets, {drawings} drawings, {size})"
         )
+
+
+def grey(pictures: Tensor) -> Tensor:
+    """Pictures to look at: uint8 (..., C, H, W) without their colours, the mean of the channels rounded down,
+    uint8 (..., H, W)."""
+    return pictures.sum(dim=-3).div(pictures.shape[-3], rounding_mode="floor").to(torch.uint8)

@@ -102,7 +102,7 @@ class Laboratory:
         unknown = [name for name in initial or {} if name not in self._declared]
         if unknown:
             raise TypeError(
-                _("A {laboratory} has no {name}; it has {names}.").format(
+                _("{laboratory} has no {name}; it has {names}.").format(
                     laboratory=type(self).__name__, name=unknown[0], names=", ".join(self._declared)
                 )
             )

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metalib.data import ImageSet
+from metalib.data.images import grey
 from metalib.evaluation import half_interval
 from metalib.i18n import N_, _
 from metalib.lab.adaptation.start import ALPHAS, Start
@@ -239,11 +240,6 @@ def walk(start: Start, batch: TaskBatch, state: AdaptationState) -> Iterator[tup
     for fast in learner.descend(x, batch.support_y, state.steps):
         support = batched.forward(start.model, fast, x)
         yield support[0, :, :ways], learner.predict(fast, query_x)[0, :, :ways]
-
-
-def grey(pictures: Tensor) -> Tensor:
-    """Bytes (..., C, H, W) without their colours, (..., H, W)."""
-    return pictures.sum(dim=-3).div(pictures.shape[-3], rounding_mode="floor").to(torch.uint8)
 
 
 def losses(logits: Tensor, labels: Tensor) -> np.ndarray:

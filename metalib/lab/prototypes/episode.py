@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from metalib.data import ImageSet
+from metalib.data.images import grey
 from metalib.i18n import _
 from metalib.learners import DISTANCES
 from metalib.tasks import Episodes
@@ -55,8 +56,8 @@ class PrototypeResult:
 
     @property
     def drawings(self) -> np.ndarray:
-        """The pictures to look at, uint8 (N, K + Q, H, W): the mean of their colours."""
-        return (self.pictures.sum(dim=2) // self.pictures.shape[2]).to(torch.uint8).numpy()
+        """The pictures to look at, uint8 (N, K + Q, H, W)."""
+        return grey(self.pictures).numpy()
 
     @property
     def right(self) -> np.ndarray:
