@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from collections import namedtuple
 from pathlib import Path
 
@@ -21,7 +22,8 @@ TEXT = (Path(__file__).resolve().parent.parent / "chapters" / "source" / "01_bac
 @pytest.fixture(scope="module")
 def chapter():
     """The functions and classes that the chapter defines, and its list of choices."""
-    names = {"torch": torch, "metalib": metalib, "math": math, "namedtuple": namedtuple, "curves": curves}
+    names = {"torch": torch, "metalib": metalib, "math": math, "warnings": warnings, "curves": curves}
+    names["namedtuple"] = namedtuple
     return definitions("01_background", constants=("Choice", "choices"), **names)
 
 
