@@ -12,6 +12,7 @@ from toy_exercises import FUNCTION, UPHILL, VALUE
 from metalib import exercises
 from metalib.exercises import Wrong, progress
 from metalib.exercises.compare import difference
+from metalib.exercises.probes import forbid_autograd
 from metalib.exercises.validation import validate
 
 
@@ -129,7 +130,7 @@ def test_the_learners_random_numbers_are_left_alone(function):
     ("answer", "said"),
     [
         (lambda t, g, a: None, "expected a tensor of shape (3, 1), got None. Is a `return` missing?"),
-        (lambda t, g, a: (t - a * g).numpy(), "got a NumPy array of shape (3, 1)"),
+        (lambda t, g, a: (t - a * g).numpy().T, "got a NumPy array of shape (1, 3)"),
         (lambda t, g, a: float((t - a * g).sum()), "expected a tensor of shape (3, 1), got a Python float"),
         (
             lambda t, g, a: (t - a * g).ravel(),
@@ -278,6 +279,81 @@ SAME = Wrong("same", FUNCTION.solution_text.replace("alpha *", "1 *"), "the same
 def test_validate_refuses_what_only_running_shows(change, said):
     with pytest.raises(ValueError, match=said):
         validate(replace(FUNCTION, **change))
+
+
+def clamps(f, draw):
+    """Fails its own solution under some seeds: too small an α."""
+    alpha = draw.number(-0.5, 2)
+    if alpha < 0:
+        raise ValueError("α must be positive")
+    return f(draw.normal(3, 1), draw.normal(3, 1), alpha)
+
+
+def counts(f, draw):
+    """Hangs on an edge: how many values are at least 1, where one is 1."""
+    return int((f(torch.ones(3, 1), torch.zeros(3, 1), draw.number(0.1, 1)) >= 1).sum())
+
+
+def last_digit(f, draw):
+    return str(f(draw.normal(3, 1), draw.normal(3, 1), 0.3))
+
+
+DRAWS = """
+def inner_step(theta, gradient, alpha):
+    return torch.rand(3, generator=gradient)
+"""
+
+
+def lucky(f, draw):
+    """Asks a good sampler for more luck than it has under every stream."""
+    return bool((f(None, draw.generator, 1.0) < 0.9).all())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"probe": clamps}, "under seed .* the solution stops with ValueError"),
+        ({"probe": counts}, "is refused: expected 3, got"),
+        ({"probe": last_digit}, "the solution .*, is refused"),
+        ({"probe": lucky, "solution_text": DRAWS}, "drawing other random numbers .* is refused"),
+    ],
+)
+def test_validate_refuses_a_probe_that_can_fail_a_right_answer(change, said):
+    with pytest.raises(ValueError, match=said):
+        validate(replace(FUNCTION, **change))
+
+
+def test_a_probe_that_draws_is_compared_under_several_seeds():
+    sizes = []
+
+    def probe(f, draw):
+        rows = draw.whole(2, 9)
+        sizes.append(rows)
+        return f(draw.normal(rows, 1), draw.normal(rows, 1), draw.number(0.1, 0.9))
+
+    toy = replace(FUNCTION, probe=probe)
+    validate(toy)
+    sizes.clear()
+    right_at_first = FUNCTION.build(FUNCTION.solution_text)
+    assert toy.judge(lambda t, g, a: right_at_first(t, g, a)).status == "passed"
+    assert len(set(sizes)) > 1
+    rows = sizes[0]
+    outcome = toy.judge(lambda t, g, a: right_at_first(t, g, a) if len(t) == rows else t)
+    assert outcome.status == "rejected"
+
+
+def test_a_broken_rule_is_said_as_it_is():
+    def probe(f, draw):
+        with forbid_autograd():
+            return f(draw.normal(3, 1), draw.normal(3, 1), 0.1)
+
+    def by_autograd(theta, gradient, alpha):
+        theta.requires_grad_()
+        (slope,) = torch.autograd.grad((theta * gradient).sum(), theta)
+        return theta - alpha * slope
+
+    outcome = replace(FUNCTION, probe=probe).judge(by_autograd)
+    assert outcome.message.startswith("This exercise is to be done by hand")
 
 
 def test_validate_refuses_a_stub_that_looks_like_an_attempt():

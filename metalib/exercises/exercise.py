@@ -3,9 +3,10 @@
 What it says stands in Markdown (`reader`), what it tries on an answer in Python (`probes`); `course` puts the
 two together.
 
-One mechanism checks every exercise. `probe(answer)` calls the answer on inputs that it makes afresh each
-time. It is run on the learner's answer, on the solution and, when those two differ, on every wrong answer.
-So the learner's function is only ever compared with functions built here from text, never with itself.
+One mechanism checks every exercise. `probe(answer, draw)` calls the answer on inputs that it draws afresh
+each time. It is run, under a few seeds, on the learner's answer, on the solution and, when those two differ,
+on every wrong answer. So the learner's function is only ever compared with functions built here from text,
+never with itself.
 """
 
 import ast
@@ -17,9 +18,12 @@ from typing import Any, NoReturn
 from IPython.display import display
 
 from metalib.exercises import progress
-from metalib.exercises.compare import difference, kind
-from metalib.exercises.running import Raised, Returned, build, contains, run, same_code
+from metalib.exercises.compare import difference, is_letters, kind, letters
+from metalib.exercises.rules import BrokenRule
+from metalib.exercises.running import SEEDS, Raised, Returned, build, contains, draws, run, same_code
 from metalib.i18n import _
+
+Results = tuple[Returned | Raised, ...]  # of a probe, one a seed
 
 MARKS = {"passed": "✓", "not attempted": "○", "rejected": "✗"}
 
@@ -86,7 +90,7 @@ class Exercise:
         hints: from a nudge to nearly the answer.
         wrong: what the check must recognise, each with its own message.
         passed: what to say when it is right.
-        probe, context, rtol, atol: see `probes.Probe`; without a probe the answer itself is compared.
+        probe, context, rtol, atol, edges: see `probes.Probe`; without a probe the answer itself is compared.
     """
 
     id: str
@@ -100,14 +104,15 @@ class Exercise:
     hints: tuple[str, ...]
     wrong: tuple[Wrong, ...]
     passed: str = ""
-    probe: Callable[[Any], Any] | None = None
+    probe: Callable[..., Any] | None = None
     context: dict[str, Any] = field(default_factory=dict)
     rtol: float = 1e-4
     atol: float = 1e-6
+    edges: bool = False
 
     def __post_init__(self):
         self._hints_shown = 0
-        self._references: dict[str, Returned | Raised] = {}
+        self._references: dict[str, Results] = {}
         self._refuse_plain_mistakes()
 
     # What the learner calls
@@ -170,36 +175,53 @@ class Exercise:
                     name=self.name, got=kind(answer)
                 ),
             )
-        expected, got = self._reference(self.solution_text), self.run(answer)
-        if isinstance(expected, Raised):
-            raise RuntimeError(f"Exercise {self.id!r}: its own solution fails.") from expected.error
-        if isinstance(got, Returned) and contains(got.value, Ellipsis):
-            return untouched
-        if isinstance(got, Raised) and got.met_ellipsis:
-            return Outcome(
-                "not attempted",
-                _("There is still a `...` to replace. {where}").format(where=_pointer(got)).strip(),
-            )
-        if self.same(expected, got):
+        expected, got = self._reference(self.solution_text), self.results(answer)
+        for result in expected:
+            if isinstance(result, Raised):
+                raise RuntimeError(f"Exercise {self.id!r}: its own solution fails.") from result.error
+        for result in got:
+            if isinstance(result, Returned) and contains(result.value, Ellipsis):
+                return untouched
+            if isinstance(result, Raised) and result.met_ellipsis:
+                return Outcome(
+                    "not attempted",
+                    _("There is still a `...` to replace. {where}").format(where=_pointer(result)).strip(),
+                )
+        if self.alike(expected, got):
             return Outcome("passed", self.passed or _("Your answer gives what the solution gives."))
         for wrong in self.wrong:
-            if self.same(self._reference(wrong.code), got):
+            if self.alike(self._reference(wrong.code), got):
                 return Outcome("rejected", wrong.message, wrong)
-        return Outcome("rejected", self._explain(expected, got, callable(solution)))
+        right, wrong_one = next(pair for pair in zip(expected, got, strict=True) if not self.same(*pair))
+        assert isinstance(right, Returned)
+        return Outcome("rejected", self._explain(right, wrong_one, callable(solution)))
 
     def build(self, source: str) -> Any:
         """What `source` (stub, solution or a wrong answer) defines under this exercise's name."""
         return build(source, self.name, self.context, f"exercise {self.id}")
 
-    def run(self, answer: Any) -> Returned | Raised:
-        """The probe's result on `answer`."""
-        return run(self.probe or (lambda value: value), answer)
+    def run(self, answer: Any, seed: int = 0) -> Returned | Raised:
+        """The probe's result on `answer`, for the inputs of one seed."""
+        return run(self.probe or self._value, answer, seed)
 
-    def _reference(self, source: str) -> Returned | Raised:
-        """The probe's result on what `source` defines; the same at every check, so run only once."""
+    def results(self, answer: Any) -> Results:
+        """The probe's results on `answer`, one a seed; a probe that draws nothing runs once."""
+        seeds = SEEDS if self.probe and draws(self.probe) else SEEDS[:1]
+        return tuple(self.run(answer, seed) for seed in seeds)
+
+    def _value(self, value: Any) -> Any:
+        """An answer that is compared itself: a choice of letters may be written in many ways."""
+        return letters(value) if is_letters(self.build(self.solution_text)) else value
+
+    def _reference(self, source: str) -> Results:
+        """The probe's results on what `source` defines; the same at every check, so run only once."""
         if source not in self._references:
-            self._references[source] = self.run(self.build(source))
+            self._references[source] = self.results(self.build(source))
         return self._references[source]
+
+    def alike(self, a: Results, b: Results) -> bool:
+        """Whether two answers did the same under every seed."""
+        return all(self.same(one, other) for one, other in zip(a, b, strict=True))
 
     def same(self, a: Returned | Raised, b: Returned | Raised) -> bool:
         """Whether two answers did the same: equal results, or the same exception."""
@@ -208,9 +230,13 @@ class Exercise:
         return difference(a.value, b.value, rtol=self.rtol, atol=self.atol) is None
 
     def _explain(self, expected: Returned, got: Returned | Raised, is_function: bool) -> str:
+        if isinstance(got, Raised) and isinstance(got.error, BrokenRule):
+            return str(got.error)
         if isinstance(got, Raised) and got.line is not None:
-            return _("`{name}` stopped with `{reason}`. {where}").format(
-                name=self.name, reason=got.reason.replace("`", "'"), where=_pointer(got)
+            return (
+                _("`{name}` stopped with `{reason}`. {where}")
+                .format(name=self.name, reason=got.reason.replace("`", "'"), where=_pointer(got))
+                .strip()
             )
         if isinstance(got, Raised):
             return _("The check could not use `{name}`: `{reason}`").format(
@@ -275,4 +301,6 @@ def _defined(tree: ast.Module) -> set[str]:
 def _pointer(raised: Raised) -> str:
     if raised.line is None:
         return ""
+    if not raised.text:  # a console does not keep its lines
+        return _("See line {line}.").format(line=raised.line)
     return _("See line {line}: `{text}`").format(line=raised.line, text=raised.text[:100])

@@ -1,22 +1,41 @@
 """Turn an answer's text into the thing it defines, and run a probe on it without letting anything escape."""
 
+import functools
 import inspect
 import linecache
+import random
 import re
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+import numpy as np
 import torch
+
+from metalib.exercises.draws import Draw
+
+SEEDS = (0, 1, 2)  # of the inputs on which an answer is compared with the solution
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an answer by a probe: what it was given, and what it gave (None while it has not)."""
+
+    args: tuple
+    kwargs: dict[str, Any]
+    result: Any = None
+    ended: bool = False
 
 
 @dataclass(frozen=True)
 class Returned:
-    """A probe that ran to its end."""
+    """A probe that ran to its end; `calls` is how it called the answer."""
 
     value: Any
+    calls: tuple["Call", ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -26,6 +45,7 @@ class Raised:
     error: Exception
     line: int | None = None
     text: str = ""
+    calls: tuple["Call", ...] = field(default=(), compare=False, repr=False)
 
     @property
     def reason(self) -> str:
@@ -49,26 +69,59 @@ def build(source: str, name: str, context: dict[str, Any], title: str) -> Any:
     return namespace[name]
 
 
-def run(probe: Callable[[Any], Any], answer: Any) -> Returned | Raised:
-    """`probe(answer)`, or the exception it raised. The global random state is left as it was.
+def run(probe: Callable[..., Any], answer: Any, seed: int = 0) -> Returned | Raised:
+    """`probe(answer)`, or the exception it raised. All global random states are left as they were.
 
-    Probes draw float32 numbers, whatever the learner has made the default: others would be other inputs.
+    A probe with a second parameter gets a `Draw` with this seed. Probes draw float32 numbers, whatever the
+    learner has made the default: others would be other inputs.
     """
+    calls: list[Call] = []
+    given = _recorded(answer, calls) if callable(answer) and not isinstance(answer, type) else answer
+    arguments = (given, Draw(seed)) if draws(probe) else (given,)
     theirs = torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(0)
+    with _random_states_kept(), torch.enable_grad():
+        torch.manual_seed(seed)
         torch.set_default_dtype(torch.float32)
         try:
-            return Returned(probe(answer))
+            value = probe(*arguments)
+            return Returned(value, tuple(calls))
         except Exception as error:  # whatever a learner's code may raise
-            return Raised(error, *_where(error, answer))
+            return Raised(error, *_where(error, answer), tuple(calls))
         finally:
             torch.set_default_dtype(theirs)
 
 
+def draws(probe: Callable[..., Any]) -> bool:
+    """Whether a probe takes its inputs from a `Draw`, its second parameter."""
+    return len(inspect.signature(probe).parameters) > 1
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _recorded(answer: Callable, calls: list[Call]) -> Callable:
+    @functools.wraps(answer)
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        place = len(calls)
+        calls.append(Call(args, kwargs))
+        result = answer(*args, **kwargs)
+        calls[place] = Call(args, kwargs, result, True)
+        return result
+
+    return recorded
+
+
 def contains(value: Any, sought: Any) -> bool:
     """Whether `sought` (`...` or None) is, or is in, what an answer returned."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         value = tuple(value.values())
     if isinstance(value, tuple | list):
         return any(contains(item, sought) for item in value)

@@ -1,14 +1,19 @@
 """What an exercise's author must have got right, proven by running it: called by the tests."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import torch
 
+from metalib.exercises.compare import difference
+from metalib.exercises.equivalents import equivalents, shifted
 from metalib.exercises.exercise import Exercise
-from metalib.exercises.running import Raised, contains
+from metalib.exercises.running import Raised, Returned, contains, draws
 
 FEWEST_WRONG_ANSWERS = 3
+SEEDS = range(20)  # of a probe's inputs
+STREAMS = range(1, 41)  # of a generator that the answer is given
 
 
 def validate(exercise: Exercise) -> None:
@@ -30,6 +35,8 @@ def validate(exercise: Exercise) -> None:
         refuse(
             "an answer that changes its inputs changes the reference too: make the inputs inside the probe"
         )
+    if callable(solution):
+        _refuse_what_is_too_strict(exercise, solution, refuse)
     if exercise.judge(solution).status != "passed":
         refuse("the solution does not pass")
 
@@ -55,6 +62,40 @@ def validate(exercise: Exercise) -> None:
         outcome = exercise.judge(answer)
         if outcome.status != "rejected" or outcome.wrong is not wrong:
             refuse(f"{name} gets another answer: {outcome!r}")
+
+
+def _refuse_what_is_too_strict(
+    exercise: Exercise, solution: Callable, refuse: Callable[[str], NoReturn]
+) -> None:
+    """The solution must pass under any seed, and so must what is as right as the solution."""
+    for seed in SEEDS if exercise.probe and draws(exercise.probe) else SEEDS[:1]:
+        expected = exercise.run(solution, seed)
+        if isinstance(expected, Raised):
+            return refuse(f"under seed {seed} the solution stops with {expected.reason}")
+        for how, variant in equivalents(solution):
+            got, nudged = exercise.run(variant, seed), "last digits" in how
+            if nudged and (exercise.edges or isinstance(got, Raised)):  # a number may be a key
+                continue
+            _must_pass(exercise, expected, got, f"{how}, seed {seed}", refuse)
+    given = [value for call in expected.calls for value in (*call.args, *call.kwargs.values())]
+    if any(isinstance(value, torch.Generator) for value in given):
+        for numbers in STREAMS:
+            got = exercise.run(shifted(solution, numbers), seed)
+            _must_pass(exercise, expected, got, f"drawing other random numbers ({numbers} later)", refuse)
+
+
+def _must_pass(
+    exercise: Exercise,
+    expected: Returned,
+    got: Returned | Raised,
+    how: str,
+    refuse: Callable[[str], NoReturn],
+) -> None:
+    if isinstance(got, Raised):
+        refuse(f"the solution {how}, is refused: it stops with {got.reason}")
+    wrong = difference(expected.value, got.value, rtol=exercise.rtol, atol=exercise.atol)
+    if wrong:
+        refuse(f"the solution {how}, is refused: {wrong.removesuffix('.')}")
 
 
 def _spoil_inputs(exercise: Exercise, solution: Any) -> None:

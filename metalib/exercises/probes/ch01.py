@@ -16,7 +16,7 @@ def probe_interval(interval):
     }
 
 
-@probe("01/examples-needed", context={"math": math})
+@probe("01/examples-needed", context={"math": math}, edges=True)
 def probe_needed(needed):
     shots, error = [1, 2, 5, 10, 20, 50], [4.0, 3.0, 1.5, 0.8, 0.3, 0.1]
     return {

@@ -59,7 +59,7 @@ def probe_alphabet_episode(draw):
         N_("drawings outside of 0 … 9"): False,
     }
     used, firsts, ordered, seen = {name: 0 for name in "ABCD"}, set(), True, set()
-    for _episode in range(90):
+    for _episode in range(300):
         classes, drawings = draw(alphabets, 10, 3, 2, 4, generator)
         facts["shapes"].add((tuple(classes.shape), tuple(drawings.shape)))
         facts["different classes in an episode"].add(len(set(classes.tolist())))
@@ -77,7 +77,7 @@ def probe_alphabet_episode(draw):
     }
     return told | {
         N_("an alphabet with too few characters is used"): str(used["B"] > 0),
-        N_("one alphabet comes far more often than the others"): str(max(used.values()) > 42),
+        N_("one alphabet comes far more often than the others"): str(max(used.values()) > 140),
         N_("classes always in ascending order"): str(ordered),
         N_("all characters of the alphabets can come"): str(seen == set(range(len(alphabets))) - {4, 5}),
         N_("every drawing can be a support drawing"): str(len(firsts) == 10),
@@ -142,7 +142,7 @@ def probe_choose(choose_alpha):
 
 @probe("07/how-many-tasks", context={"torch": torch, "math": math}, rtol=0)
 def probe_tasks_needed(tasks_needed):
-    cases = ((0.1, 0.02), (0.085, 0.01), (0.012, 0.001), (0.05, 0.049))
+    cases = ((0.1, 0.02), (0.085, 0.01), (0.012, 0.001), (0.05, 0.048))
     return {
         label(N_("spread {spread}, ± {half_width}"), spread=spread, half_width=half_width): tasks_needed(
             spread, half_width
