@@ -70,18 +70,18 @@ def _refuse_what_is_too_strict(
     """The solution must pass under any seed, and so must what is as right as the solution."""
     for seed in SEEDS if exercise.probe and draws(exercise.probe) else SEEDS[:1]:
         expected = exercise.run(solution, seed)
-        if isinstance(expected, Raised):
-            return refuse(f"under seed {seed} the solution stops with {expected.reason}")
+        if not isinstance(expected, Returned):
+            refuse(f"under seed {seed} the solution stops with {expected.reason}")
         for how, variant in equivalents(solution):
             got, nudged = exercise.run(variant, seed), "last digits" in how
             if nudged and (exercise.edges or isinstance(got, Raised)):  # a number may be a key
                 continue
             _must_pass(exercise, expected, got, f"{how}, seed {seed}", refuse)
-    given = [value for call in expected.calls for value in (*call.args, *call.kwargs.values())]
-    if any(isinstance(value, torch.Generator) for value in given):
-        for numbers in STREAMS:
-            got = exercise.run(shifted(solution, numbers), seed)
-            _must_pass(exercise, expected, got, f"drawing other random numbers ({numbers} later)", refuse)
+        given = [value for call in expected.calls for value in (*call.args, *call.kwargs.values())]
+        if any(isinstance(value, torch.Generator) for value in given):
+            for numbers in STREAMS if seed == 0 else STREAMS[:1]:
+                got = exercise.run(shifted(solution, numbers), seed)
+                _must_pass(exercise, expected, got, f"drawing other random numbers ({numbers} later)", refuse)
 
 
 def _must_pass(
