@@ -7,7 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = ("meta_step", "sampler", "protonet_step", "laboratory", "laboratories", "landscape", "adaptation")
+PROGRAMS = (
+    "threads",
+    "meta_step",
+    "sampler",
+    "protonet_step",
+    "laboratory",
+    "laboratories",
+    "landscape",
+    "adaptation",
+)
 
 
 def main() -> int:

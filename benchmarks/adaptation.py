@@ -17,10 +17,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from benchmarks.timing import print_table
-from metalib import data
+from metalib import data, threads
 from metalib.lab.adaptation.painter import AdaptationPainter
 from metalib.lab.adaptation.start import shipped_weights, start_point
 from metalib.lab.adaptation.task import Adaptations, AdaptationState
@@ -86,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", choices=("glyphs", "omniglot"), default="glyphs")
     options = parser.parse_args(arguments)
     moves = options.moves
-    torch.set_num_threads(1)
+    threads.settle()
     images = getattr(data, options.images)("test", by="character")
     first, given = next(iter(shipped_weights(options.images).items()))
     wide = conv4(64, norm="batch-statistics", downsample="stride", ways=20)

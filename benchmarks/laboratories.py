@@ -18,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+from metalib.threads import ONE_THREAD
+
 HERE = Path(__file__).resolve()
 MOVES = 12  # a turn
 
@@ -44,11 +46,8 @@ PLANS = {
 
 def worker() -> None:
     """Answer each line on standard input, the number of a plan and a round, with its times as JSON."""
-    import torch
-
     from metalib import lab as laboratories
 
-    torch.set_num_threads(1)
     made: dict[str, object] = {}
     plans = list(PLANS.items())
     for line in sys.stdin:
@@ -67,7 +66,7 @@ def worker() -> None:
 
 def start(tree: Path) -> subprocess.Popen:
     """A worker on the metalib of a checkout."""
-    environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(tree), **ONE_THREAD}
     return subprocess.Popen(
         [sys.executable, str(HERE), "--worker"],
         env=environment,

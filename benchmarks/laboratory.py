@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from metalib import threads
 from metalib.lab.png import encode_png
 from metalib.lab.sine import SinePainter, SineState, adapt_sine
 from metalib.models import sine_net
@@ -66,6 +67,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=200)
     moves = parser.parse_args().moves
+    threads.settle()
     model, painter, sizes = sine_net(), SinePainter(), []
     state = SineState("mine", **VALUES)
     painter.png(state, adapt_sine(model, state))

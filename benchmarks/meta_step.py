@@ -21,6 +21,7 @@ from benchmarks.peers import BUILDERS, INSTALL, Step
 from benchmarks.timing import interleaved, machine, print_table, times, times_faster
 from metalib import SineTasks
 from metalib.models import sine_net
+from metalib.threads import FEW
 
 TASKS, SHOTS, QUERIES, ALPHA = 25, 10, 10, 0.01
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=25, help="times each contestant has its turn")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 5], help="inner steps")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch and of XLA")
+    parser.add_argument("--threads", type=int, default=FEW, help="threads of torch and of XLA")
     parser.add_argument("--tasks", type=int, default=TASKS, help="tasks in the batch")
     parser.add_argument("--only", nargs="+", choices=BUILDERS, default=list(BUILDERS), metavar="NAME")
     parser.add_argument(

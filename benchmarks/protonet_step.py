@@ -27,6 +27,7 @@ from benchmarks.timing import interleaved, machine, print_table, times, times_fa
 from metalib import Episodes, ProtoNet, TaskBatch
 from metalib.data import glyphs
 from metalib.models import conv4
+from metalib.threads import FEW
 
 
 def plain_loss(encoder: nn.Module, batch: TaskBatch) -> Tensor:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ways", type=int, nargs="+", default=[5, 20])
     parser.add_argument("--tasks", type=int, default=4, help="episodes in a batch")
     parser.add_argument("--channels", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--threads", type=int, default=FEW, help="threads of torch")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     print(machine())

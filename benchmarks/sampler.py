@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.timing import interleaved, machine, print_table, times, times_faster
 from metalib import Episodes, SineTasks
 from metalib.data import glyphs
+from metalib.threads import FEW
 
 SHOTS, QUERIES = 1, 15
 TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
@@ -163,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", type=int, nargs="+", default=[1, 16, 32], help="episodes in a batch")
     parser.add_argument("--sines", type=int, nargs="+", default=[25, 1000], help="sine tasks in a batch")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2], help="processes of the DataLoader")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--threads", type=int, default=FEW, help="threads of torch")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     print(machine())

@@ -134,11 +134,12 @@ def _doctor(_options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from metalib import weights
+    from metalib import threads, weights
     from metalib.paths import check_writable
     from metalib.tasks.batch import check_positive
     from metalib.training import run
 
+    threads.settle(spare=0)  # a program of its own
     recipe = weights.Recipe.read(options.config)
     if options.seed is not None:
         recipe = recipe.with_seed(options.seed)
@@ -197,9 +198,10 @@ def _device(wanted: str | None) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from metalib import weights
+    from metalib import threads, weights
     from metalib.tasks.batch import check_positive
 
+    threads.settle(spare=0)  # a program of its own
     if options.tasks is not None:
         check_positive(tasks=options.tasks)
     learner, recipe = weights.load(options.weights), weights.recipe(options.weights)
@@ -232,8 +234,10 @@ def _weights(_options: argparse.Namespace) -> int:
 
 
 def _curves(options: argparse.Namespace) -> int:
+    from metalib import threads
     from metalib.curves import measure
 
+    threads.settle(spare=0)  # a program of its own
     print(measure.write(options.families, options.output or measure.FILE))
     return 0
 

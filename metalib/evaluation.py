@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from metalib import threads
 from metalib.i18n import N_, _
 from metalib.learners import Learner, task_losses
 from metalib.learners.base import check_learner, evaluating
@@ -107,7 +108,7 @@ def evaluate(
     # In one piece: a small tensor kept from each pass would lie between the large ones that are freed, and
     # their memory could not be used again.
     values, metric, done = torch.empty(n_tasks, dtype=torch.float64), "accuracy", 0
-    with evaluating(learner), torch.no_grad():
+    with evaluating(learner), torch.no_grad(), threads.for_model(learner):
         for start in range(0, n_tasks, chunk):
             batch = on_learners_device(drawn(tasks, min(chunk, n_tasks - start), generator), learner)
             size = tasks_at_once(batch.support_x, batch.query_x)

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from metalib import checkpoint as files
+from metalib import checkpoint as files, threads
 from metalib.description import Description, differences
 from metalib.evaluation import Evaluation, TaskDistribution, check_tasks, evaluate, on_learners_device
 from metalib.history import History
@@ -360,6 +360,7 @@ def run(
     training.rehearse()
     training.history.interrupted = False
     with (
+        threads.for_model(training.learner),
         _interrupt_flag() as interrupted,
         tqdm(
             total=iterations,

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from metalib.threads import ONE_THREAD
+
 ROOT = Path(__file__).resolve().parents[1]
 
-# One thread, here and in every process that a test starts; set before torch is imported. The tensors of the
-# tests are so small that sharing them out costs more than it gains, sums do not depend on the number of
-# cores, and it is what a learner has on Binder.
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
+# One thread, here and in every process that a test starts, as in a learner's kernel; set before torch is
+# imported.
+for variable, count in ONE_THREAD.items():
+    os.environ.setdefault(variable, count)
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

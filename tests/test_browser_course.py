@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import re
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from test_browser_surface import wait_until
 
@@ -76,6 +78,23 @@ def chapter(browser, jupyter_lab):
     wait_until(page, quiz.count, "running chapter 3", RUN_SECONDS)
     idle.wait_for()
     yield page
+    page.context.close()
+
+
+def test_a_chapter_that_was_only_opened_is_not_called_unsaved(browser, jupyter_lab):
+    place = jupyter_lab.folder / "opened.ipynb"
+    notebook = nbformat.read(jupyter_lab.folder / "04_maml_math.ipynb", 4)
+    # With the Python that it was built with, and no other: JupyterLab corrects the version.
+    notebook.metadata.language_info.version = platform.python_version()
+    nbformat.write(notebook, place)
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(90_000)
+    page.goto(jupyter_lab.notebook(place.name))
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.wait_for_timeout(1500)  # its metadata are compared with what the kernel says of itself
+    assert page.locator(".lm-TabBar-tab", has_text="opened.ipynb").count() == 1
+    assert page.locator(".jp-mod-dirty").count() == 0
+    assert nbformat.read(place, 4) == notebook
     page.context.close()
 
 

@@ -158,10 +158,13 @@ def test_title_block_setup_and_footer_are_added(course):
     assert title.startswith("# A toy chapter\n")
     assert "https://mybinder.org/v2/gh/owner/repo/HEAD?labpath=chapters%2F97_toy.ipynb" in title
     assert "https://colab.research.google.com/github/owner/repo/blob/main/chapters/97_toy.ipynb" in title
+    assert "Run it in the browser: [Binder]" in title and "![" not in title, "a picture is missing offline"
     assert "- write one inner step\n- see a figure" in title
     assert "About 10 minutes to read, about 5 seconds to run." in title
     assert "Read before: 96_before, [98 What comes after](98_after.ipynb)" in title
     assert "pip install --quiet --no-deps git+https://github.com/owner/repo\n" in cells["setup"].source
+    assert cells["setup"].source.startswith("# Run this cell first")
+    assert "\nmetalib.threads.settle()  # one thread" in cells["setup"].source
     assert cells["next-chapter"].source == "**Next chapter:** [98 What comes after](98_after.ipynb)"
     assert "next-chapter" not in by_id(composed(course)["98_after"])
 

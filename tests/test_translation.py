@@ -175,7 +175,8 @@ def test_title_setup_and_links_are_in_the_language(course):
     after = "[01 What comes after](../01_after.ipynb)（英文）"
     assert f"\n\n阅读约 10 分钟，运行约 5 秒。先读：{after}, 96_none。" in title
     assert cells["next-chapter"].source == f"**下一章：**{after}"
-    assert cells["setup"].source.endswith('from metalib import exercises\n\nmetalib.use_language("zh")')
+    assert cells["setup"].source.startswith("# 请先运行这个单元格")
+    assert cells["setup"].source.endswith('更快\n\nmetalib.use_language("zh")')
     assert "title" in cells and "## no heading" not in "".join(cell.source for cell in cells.values())
 
 

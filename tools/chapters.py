@@ -12,6 +12,7 @@ CONTRIBUTING.md says how a chapter is written and translated.
 """
 
 import argparse
+import copy
 import re
 import sys
 from pathlib import Path
@@ -59,9 +60,11 @@ def compose(root: Path, chapters: list[Chapter], names: list[str]) -> dict[str, 
 
 
 def skeleton(notebook) -> list:
-    """All of a notebook but what running it adds."""
+    """All of a notebook but what running it adds, and the version of Python that it ran on."""
     cells = [(cell.id, cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
-    return [notebook.metadata, *cells]
+    metadata = copy.deepcopy(notebook.metadata)
+    metadata.get("language_info", {}).pop("version", None)
+    return [metadata, *cells]
 
 
 def built(root: Path, name: str):
@@ -95,7 +98,8 @@ def check(root: Path, names: list[str] | None = None) -> list[str]:
 
 
 def keep_outputs(notebook, old) -> bool:
-    """Copy the outputs of `old` where all code is the same; say whether it was."""
+    """Copy the outputs of `old`, and the version of Python they come from, where all code is the same; say
+    whether it was."""
     new_cells, old_cells = (
         [c for c in nb.cells if c.cell_type == "code"] if nb else [] for nb in (notebook, old)
     )
@@ -103,6 +107,8 @@ def keep_outputs(notebook, old) -> bool:
         return False
     for new, before in zip(new_cells, old_cells, strict=True):
         new.outputs, new.execution_count = before.outputs, before.execution_count
+    made_by = notebook.metadata.language_info
+    made_by.version = old.metadata.get("language_info", {}).get("version", made_by.version)
     return True
 
 

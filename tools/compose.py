@@ -1,6 +1,8 @@
 """Compose a chapter's notebook from its source: CONTRIBUTING.md says how a source is written."""
 
+import copy
 import hashlib
+import platform
 import re
 import tomllib
 from dataclasses import dataclass
@@ -14,11 +16,21 @@ from translation import translated
 
 from metalib import exercises, i18n
 
+# Word for word what the kernel says of itself: JupyterLab calls a notebook unsaved when it has to correct it.
 NOTEBOOK_METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": platform.python_version(),
+    },
 }
 SETUP = """\
+# {first}
 import sys
 
 if "google.colab" in sys.modules:  # {why}
@@ -27,7 +39,9 @@ if "google.colab" in sys.modules:  # {why}
 import torch
 
 import metalib
-from metalib import exercises"""
+from metalib import exercises
+
+metalib.threads.settle()  # {threads}"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,10 @@ class Labels:
     """What the builder itself writes into a chapter, in one language."""
 
     edition: str  # how a link to this edition reads
+    first: str  # comments in the setup cell
     setup: str
+    threads: str
+    launch: str
     goals: str
     effort: str
     nothing: str
@@ -46,7 +63,10 @@ class Labels:
 LABELS = {
     "en": Labels(
         edition="English",
+        first="Run this cell first: all the others need it.",
         setup="Colab has what metalib needs: add metalib alone, replace nothing",
+        threads="one thread: small tensors gain nothing from more",
+        launch="Run it in the browser: ",
         goals="You will be able to",
         effort="*About {minutes} minutes to read, about {seconds} seconds to run. Read before: {before}.*",
         nothing="nothing",
@@ -54,7 +74,10 @@ LABELS = {
     ),
     "zh": Labels(
         edition="中文",
+        first="请先运行这个单元格：其余的都要用到它。",
         setup="Colab 已有 metalib 所需的一切：只加装 metalib，不替换任何包",
+        threads="一个线程：小张量用更多线程也不会更快",
+        launch="在浏览器中运行：",
         goals="学完本章，你将能够",
         effort="阅读约 {minutes} 分钟，运行约 {seconds} 秒。先读：{before}。",
         nothing="无",
@@ -86,7 +109,12 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
         "Repository"
     ]
     labels = LABELS[chapter.language]
-    setup = SETUP.format(why=labels.setup, repository=repository.removesuffix("/"))
+    setup = SETUP.format(
+        first=labels.first,
+        why=labels.setup,
+        repository=repository.removesuffix("/"),
+        threads=labels.threads,
+    )
     if chapter.language != "en":
         setup += f'\n\nmetalib.use_language("{chapter.language}")'
     cells = [
@@ -120,12 +148,12 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
         link = link_to(later[0], chapter, chapters)
         cells.append(markdown(labels.next.format(link=link), "next-chapter"))
     unique_ids(cells)
-    return new_notebook(cells=cells, metadata=NOTEBOOK_METADATA)
+    return new_notebook(cells=cells, metadata=copy.deepcopy(NOTEBOOK_METADATA))
 
 
 def title_block(chapter: Chapter, chapters: list[Chapter], repository: str) -> str:
     if not (place := re.fullmatch(r"https://github\.com/([^/]+/[^/]+?)(\.git)?", repository)):
-        chapter.refuse(f"the launch badges need a repository on github.com, not {repository!r}")
+        chapter.refuse(f"the launch links need a repository on github.com, not {repository!r}")
     labels = LABELS[chapter.language]
     notebook = f"chapters/{chapter.path}.ipynb"
     binder = f"https://mybinder.org/v2/gh/{place[1]}/HEAD?labpath={quote(notebook, safe='')}"
@@ -136,8 +164,7 @@ def title_block(chapter: Chapter, chapters: list[Chapter], repository: str) -> s
     return f"""\
 # {chapter.header["title"]}
 
-[![Launch on Binder](https://mybinder.org/badge_logo.svg)]({binder})
-[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})
+{labels.launch}[Binder]({binder}) · [Google Colab]({colab})
 {editions(chapter, chapters)}
 **{labels.goals}**
 

@@ -12,13 +12,11 @@ from pathlib import Path
 import psutil
 from nbclient import NotebookClient
 
+from metalib.threads import ONE_THREAD
+
 ROOT = Path(__file__).resolve().parent.parent
-# One thread is what Binder gives; sums then do not depend on the number of cores.
-# And a chapter's language is the chapter's, not the machine's.
-SAME_EVERYWHERE = {
-    **{"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    "LANGUAGE": "en",
-}
+# A chapter's language is the chapter's, not the machine's.
+SAME_EVERYWHERE = {**ONE_THREAD, "LANGUAGE": "en"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
