@@ -361,7 +361,7 @@ def run(
     training.history.interrupted = False
     with (
         threads.for_model(training.learner),
-        _interrupt_flag() as interrupted,
+        interrupt_flag() as interrupted,
         tqdm(
             total=iterations,
             initial=training.iteration,
@@ -385,7 +385,7 @@ def run(
 
 
 @contextmanager
-def _interrupt_flag() -> Iterator[threading.Event]:
+def interrupt_flag() -> Iterator[threading.Event]:
     """Turn the first Ctrl-C into a flag, so that no iteration is cut in half; a second one interrupts."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -149,6 +149,16 @@ def test_words_tell_what_the_picture_shows(model):
     assert unmoved.surface.alt.endswith("after each step: 0: {}, {}.".format(*map(look.number, losses)))
 
 
+def test_every_curve_is_in_the_legend(model):
+    lab = SineLaboratory({"one": model}, steps=4)
+    curves = lab.painter.curves
+    seen = [line for line in curves.target.axes.lines if len(line.get_xdata())]
+    named = {entry.look["color"] for entry in curves.legend()}
+    pale = [line for line in seen if line in curves.between]
+    assert len(pale) == 3 and "after each step" in lab.surface.alt
+    assert {line.get_color() for line in seen if line not in pale} <= named
+
+
 def test_zero_steps_show_the_start_point_itself(model):
     result = adapt_sine(model, state(steps=0))
     assert result.curves.shape == (1, len(result.x))

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from metalib import look
 from metalib.history import smooth
 from metalib.i18n import N_, _
+from metalib.lab import stopping
 from metalib.lab.arguments import of_kind
 from metalib.lab.controls import controls_of, counter, whole_slider
 from metalib.lab.laboratory import Laboratory, Part
@@ -37,7 +38,7 @@ from metalib.lab.sine import (
 from metalib.lab.words import Panel, Words
 from metalib.learners import GradientLearner
 from metalib.tasks.batch import check_positive
-from metalib.training import Training, training_steps
+from metalib.training import Training, interrupt_flag, training_steps
 
 CHUNK, BREATH = 0.1, 0.02  # seconds of training, and then of peace in which other widgets get their turn
 META_LOSSES = (0.1, 10.0)
@@ -48,7 +49,7 @@ class TrainingState:
     """Which kept moment is shown, and on which task."""
 
     position: int = whole_slider(N_("look back"), 0, 0, 1)
-    task: int = counter(N_("another task"), N_("task {number}"), 8)
+    task: int = counter(N_("another task"), N_("task {number}"), 36)  # far from the average wave
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,14 @@ class StartPause(Part):
         self.laboratory = laboratory
 
     def attach(self, laboratory: Laboratory) -> widgets.HBox:
-        self.start = widgets.Button(description=_("Start"), icon="play", button_style="primary")
-        self.pause = widgets.Button(description=_("Pause"), icon="pause", disabled=True)
+        label = widgets.Label(_("meta-training"))
+        self.start = widgets.Button(description=_("Start"), button_style="primary")
+        self.pause = widgets.Button(description=_("Pause"), disabled=True)
         self.progress = widgets.Label()
         self.start.on_click(lambda button: self.laboratory.start())
         self.pause.on_click(lambda button: self.laboratory.pause())
         layout = widgets.Layout(flex_flow="row wrap", padding="4px", overflow="visible")
-        return widgets.HBox([self.start, self.pause, self.progress], layout=layout)
+        return widgets.HBox([label, self.start, self.pause, self.progress], layout=layout)
 
     def refresh(self) -> None:
         """Which of the two can be pressed, and how far it is."""
@@ -145,8 +147,9 @@ class TrainingLaboratory(Laboratory):
         iterations: meta-iterations at most.
         steps, shots, alpha: of the adaptation that is shown; α is the learner's own unless given.
 
-    *Start* trains in small pieces between which other widgets answer; *Pause* loses no step. `train(n)` does
-    the same at once and without a browser.
+    *Start* trains in small pieces between which other widgets answer. *Pause* and the notebook's stop button
+    end it after the running meta-iteration and lose no step. `train(n)` does the same at once and without a
+    browser; the stop button ends it as gently.
 
     Raises:
         TypeError: the learner does not adapt by gradient steps.
@@ -182,9 +185,12 @@ class TrainingLaboratory(Laboratory):
         self._model = copy.deepcopy(self._learned)  # takes the values of one snapshot after another
         self._keep()
         self._newest = (0, training.iteration)  # the last moment that the slider was told of
-        self._background = Background(lambda lab: self._piece(), lambda lab: self._catch_up(), breath=BREATH)
+        stopping.note_main_loop()  # made in a cell; *Start* may be heard in the widgets' own thread
+        self._background = Background(lambda lab: self._piece(), lambda lab: self._show_last(), breath=BREATH)
         self.buttons = StartPause(self)
-        play = Play("position", N_("play the training so far"), 150, lambda state: len(self.snapshots) - 1)
+        play = Play(
+            "position", N_("play back the training so far"), 150, lambda state: len(self.snapshots) - 1
+        )
         super().__init__(
             TrainingState,
             self.moment,
@@ -217,8 +223,9 @@ class TrainingLaboratory(Laboratory):
         left = self.iterations - self.training.iteration
         goal = self.training.iteration + (left if iterations is None else min(left, iterations))
         try:
-            while self.training.iteration < goal:
-                self._step()
+            with interrupt_flag() as pressed:
+                while self.training.iteration < goal and not pressed.is_set():
+                    self._step()
         finally:
             self._show_last()
 

@@ -15,6 +15,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from metalib.i18n import _
+from metalib.lab import stopping
 from metalib.lab.laboratory import Laboratory, Part
 from metalib.lab.png import encode_png
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface, explain
@@ -109,7 +110,7 @@ class Play(Part):
 
     Args:
         name: the field that it moves.
-        label: what stands beside it.
+        label: what stands before it.
         interval: milliseconds a step.
     """
 
@@ -125,7 +126,7 @@ class Play(Part):
         self.play = widgets.Play(value=slider.value, min=0, max=slider.max, interval=self.interval)
         self.play.observe(lambda change: self._played(laboratory, change), "value")
         layout = widgets.Layout(flex_flow="row wrap", overflow="visible")
-        return widgets.HBox([self.play, widgets.Label(_(self.label))], layout=layout)
+        return widgets.HBox([widgets.Label(_(self.label)), self.play], layout=layout)
 
     def _played(self, laboratory: Laboratory, change: Any) -> None:
         with laboratory.answering(change):
@@ -225,7 +226,8 @@ class Background(Part):
     """Work in pieces while the kernel is idle: `work(laboratory) -> bool`, whether there is more to do.
 
     It runs in the kernel's own loop, each piece under the laboratory's lock, with a breath between two in
-    which widgets are answered. `start` does nothing where it runs already; `stop` ends it after the piece.
+    which widgets are answered. `start` does nothing where it runs already; `stop`, and the notebook's stop
+    button, end it after the piece.
     """
 
     def __init__(
@@ -246,6 +248,7 @@ class Background(Part):
 
     def start(self, laboratory: Laboratory) -> None:
         """Go to work. Raises RuntimeError where no loop runs: a plain script has no idle time."""
+        stopping.note_main_loop()
         if not self.is_running:
             self._task = asyncio.get_running_loop().create_task(self._run(laboratory))
 
@@ -259,16 +262,18 @@ class Background(Part):
     async def _run(self, laboratory: Laboratory) -> None:
         task, more = asyncio.current_task(), True
         try:
-            while more:
-                with laboratory.lock:
-                    if task is not self._task:
-                        return
-                    more = self.work(laboratory)
-                    if not more:
-                        self._task = None  # under the lock: who wants more now starts it anew
-                await asyncio.sleep(self.breath if more else 0)
+            with stopping.stop_button() as pressed:
+                while more:
+                    stopping.attend()
+                    with laboratory.lock:
+                        if task is not self._task or pressed.is_set():
+                            return
+                        more = self.work(laboratory)
+                        if not more:
+                            self._task = None  # under the lock: who wants more now starts it anew
+                    await asyncio.sleep(self.breath if more else 0)
         except KeyboardInterrupt:
-            pass  # the kernel's stop button ends this work too, and must not end the kernel's own loop
+            pass  # pressed while a cell was waiting for something: it must not end the kernel's own loop
         except Exception as error:
             laboratory.surface.say(explain(error), failed=True)
         finally:

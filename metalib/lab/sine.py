@@ -155,7 +155,8 @@ class WaveCurves:
         return [
             Entry(_("target"), look.TARGET),
             Entry(_("before"), look.BEFORE),
-            Entry(_("after"), look.AFTER),
+            Entry(_("after each step"), {"color": look.STEPS(0.25), "linewidth": 1.8}),
+            Entry(_("after the last"), look.AFTER),
             Entry(_("support"), look.SUPPORT),
             Entry(_("query"), look.QUERY),
         ]
