@@ -29,12 +29,13 @@ _HOME = {
     "metalib.history": ("History",),
     "metalib.i18n": ("use_language",),
 }
-_MODULES = ("data", "lab", "look", "models", "threads", "timeline", "weights")
+_MODULES = ("data", "graph", "lab", "look", "models", "threads", "timeline", "weights")
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:  # the same names for editors and type checkers, which run nothing; a test compares
     from metalib import (
         data as data,
+        graph as graph,
         lab as lab,
         look as look,
         models as models,

@@ -262,7 +262,7 @@ def test_too_large_rates_are_said():
     lab = LandscapeLaboratory(theta=(1.0, 1.0))
     assert lab.surface.message == ""
     lab.set(alpha=1.0, steps=5, theta=(1.0, 2.0))
-    assert lab.surface.message == ""  # at 2/L exactly, nothing grows
+    assert lab.surface.message == ""  # at 2/h exactly, nothing grows
     lab.set(landscape="waves", theta=(4.0, 0.0), alpha=0.5)
     assert "too large for its curvature" in lab.surface.message
     lab.set(alpha=0.05, steps=1, beta=1.0, moves=60, method="maml", theta=(4.0, 0.0))
@@ -272,3 +272,83 @@ def test_too_large_rates_are_said():
 def test_unknown_settings_are_refused():
     with pytest.raises(TypeError, match="no gamma"):
         LandscapeLaboratory(gamma=1)
+
+
+# What the chapter lets its readers try, and says that there is to see
+
+
+def moved(lab, **controls):
+    """The result after the controls have been moved as a reader moves them."""
+    for name, value in controls.items():
+        lab.controls[name].value = value
+        assert getattr(lab.state, name) == value
+    return lab.result
+
+
+def test_try_1_the_best_theta_of_maml_moves_to_the_flat_task():
+    lab = LandscapeLaboratory()
+    flat = LANDSCAPES["unequal"].centres[1]
+    stars = [moved(lab, steps=steps).optima[1] for steps in (1, 2, 3, 4, 5)]
+    away = [np.linalg.norm(star - flat) for star in stars]
+    assert stars[0][0] < 0 and away == sorted(away, reverse=True) and away[-1] < 0.2
+
+
+def test_try_2_reptile_with_one_step_is_joint_training():
+    lab = LandscapeLaboratory()
+    one = moved(lab, steps=1)
+    np.testing.assert_allclose(one.directions["reptile"], one.directions["joint"])
+    five = moved(lab, steps=5)
+    reptile, joint = five.directions["reptile"], five.directions["joint"]
+    assert reptile @ joint / np.linalg.norm(reptile) / np.linalg.norm(joint) < 0.97
+    assert (round(one.cosine("reptile"), 2), round(five.cosine("reptile"), 2)) == (0.81, 0.43)
+
+
+def test_try_3_where_each_method_ends():
+    lab = LandscapeLaboratory()
+    moved(lab, steps=2, beta=1.0, moves=60)
+    ends = {method: moved(lab, method=method).theta for method in ("maml", "joint", "fomaml", "reptile")}
+    average, star = lab.result.optima
+    np.testing.assert_allclose(ends["maml"], star, atol=1e-3)
+    np.testing.assert_allclose(ends["joint"], average, atol=1e-3)
+    assert 0.05 < np.linalg.norm(ends["reptile"] - average) < 0.2
+    assert min(np.linalg.norm(ends["fomaml"] - place) for place in (average, star)) > 0.5
+    np.testing.assert_allclose(ends["fomaml"], moved(lab, steps=1).optima[1], atol=1e-3)
+
+
+def test_try_4_equal_bowls_keep_one_optimum_and_at_1_over_h_a_whole_line_of_them():
+    lab = LandscapeLaboratory(landscape="equal")
+    for steps in (1, 2, 5):
+        moved(lab, steps=steps)
+        for alpha in np.logspace(-2, 0, 9):
+            lab.set(alpha=float(alpha))
+            np.testing.assert_allclose(*lab.result.optima, atol=0.02)
+    land = LANDSCAPES["equal"]
+    curvatures, axes = np.linalg.eigh(land.matrices[0])
+    assert curvatures[1] == pytest.approx(1)
+    along = lab.result.optima[1] + np.linspace(-1, 1, 5)[:, None] * axes[:, 1]
+    np.testing.assert_allclose(objective(land, along, 1.0, 1), objective(land, along[0], 1.0, 1))
+
+
+def test_try_5_waves_a_longer_step_helps_and_then_harms():
+    land, lab = LANDSCAPES["waves"], LandscapeLaboratory(landscape="waves")
+    lowest = {}
+    for alpha in (0.03, 0.1, 0.3):
+        lab.set(alpha=alpha)
+        lowest[alpha] = objective(land, lab.result.optima[1], alpha, 1)
+    assert lowest[0.1] < 0.2 * lowest[0.03] and lowest[0.3] > 2 * lowest[0.1]
+    edge = np.stack([np.full(5, 5.2), np.linspace(1, 2, 5)], axis=-1)  # the middle of the right edge
+    assert (objective(land, edge, 0.3, 1) > objective(land, edge, 0.3, 0)).all()
+    assert (objective(land, edge, 0.1, 1) < objective(land, edge, 0.1, 0)).all()
+    lab.set(theta=tuple(edge[2]))
+    assert "too large for its curvature" in lab.surface.message
+    steepest = [np.linalg.eigvalsh(land.hessian(np.array([[a, 1.5]])))[..., -1].max() for a in (1, 3, 5)]
+    assert steepest == sorted(steepest) and steepest[0] < 2 / 0.3 < steepest[2]
+
+
+@pytest.mark.parametrize("value", ["0,05", "many", "", None, True, [0.1], float("nan"), -0.1, 1e9])
+def test_nonsense_for_alpha_gets_a_sentence_and_changes_nothing(value):
+    lab = LandscapeLaboratory()
+    before = lab.state
+    with pytest.raises((ValueError, TypeError), match="alpha must"):
+        lab.set(alpha=value)
+    assert lab.state == before
