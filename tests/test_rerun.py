@@ -1,5 +1,5 @@
-"""A cell can be run again after the whole chapter: no name that it reads gets another meaning from it or from a
-later cell.
+"""A cell can be run again after the whole chapter: no name that it reads gets another meaning from it or from
+a later cell.
 
 Looked at without running: every name that a cell reads is either bound in this cell before, or bound by no
 cell from this one on. A name that a function's body reads is bound in one cell only, for the function may be
