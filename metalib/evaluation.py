@@ -72,6 +72,16 @@ class Evaluation:
             metric=_(METRICS[self.metric]), mean=self.mean, half=self.half_width, n=self.n
         )
 
+    def __format__(self, spec: str) -> str:
+        """Mean and half-width in one form: ``f"{result:.3f}"`` is ``0.343 ± 0.032``, ``f"{result:.1%}"`` is
+        ``99.3 ± 0.5 %``."""
+        if not spec:
+            return str(self)
+        if spec.endswith("%"):
+            own = spec[:-1] + "f"
+            return f"{100 * self.mean:{own}} ± {100 * self.half_width:{own.lstrip('+')}} %"
+        return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}}"
+
     __repr__ = __str__
 
 

@@ -156,11 +156,10 @@ def figure(width: float = 8.0, height: float = 4.0, alt: str = "") -> CourseFigu
     return made
 
 
-def legend(axes: Axes, **options: object) -> None:
-    """A frameless legend above the axes, in one row, where no curve can hide behind it."""
+def legend(where: Axes | Figure, **options: Any) -> None:
+    """A frameless legend in one row, where no curve can hide behind it: above the axes, or above all axes of
+    a figure, which share what the first of them shows."""
     place = {
-        "loc": "lower left",
-        "bbox_to_anchor": (0.0, 1.0),
         "ncols": 6,
         "borderaxespad": 0.2,
         "handlelength": 1.8,
@@ -168,7 +167,23 @@ def legend(axes: Axes, **options: object) -> None:
         "handletextpad": 0.5,
     }
     with style():
-        axes.legend(**{**place, **options})
+        if isinstance(where, Axes):
+            where.legend(**{**place, "loc": "lower left", "bbox_to_anchor": (0.0, 1.0), **options})
+        else:
+            handles, labels = where.axes[0].get_legend_handles_labels()
+            where.legend(handles, labels, **{**place, "loc": "outside upper left", **options})
+
+
+def band(axes: Axes, x: Any, mean: Any, std: Any, style: Style, label: str = "") -> None:
+    """A predicted normal distribution over x: its mean as a line in `style`, named `label`, and around it a
+    band of ± 2 standard deviations between thin lines. Each is a tensor or an array of N numbers, in any
+    shape."""
+    x, mean, std = (np.asarray(part).reshape(-1) for part in (x, mean, std))
+    edges = mean - 2 * std, mean + 2 * std
+    axes.plot(x, mean, label=label, **style)
+    axes.fill_between(x, *edges, color=style["color"], alpha=0.15, linewidth=0)
+    for edge in edges:
+        axes.plot(x, edge, **{**style, "linewidth": 1.2})
 
 
 def show_drawings(image: AxesImage, drawings: np.ndarray, x: float, y: float, size: float) -> None:

@@ -1,7 +1,8 @@
-"""The two networks of the course."""
+"""The two networks of the course, and what they cost."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from metalib.i18n import _
 
 Model = TypeVar("Model", bound=nn.Module)
+Result = TypeVar("Result")
 
 
 def sine_net(generator: torch.Generator | None = None, width: int = 40) -> nn.Sequential:
@@ -108,3 +110,13 @@ def initialise(model: Model, generator: torch.Generator | None = None) -> Model:
 def count_parameters(model: nn.Module) -> int:
     """How many numbers a model's parameters hold."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def multiplications(work: Callable[[], Result]) -> tuple[int, Result]:
+    """How many multiplications the matrix products and convolutions in ``work()`` take, its backward passes
+    included, and what it returns. Work that is done elementwise is not counted."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        result = work()
+    return counter.get_total_flops() // 2, result  # it counts an addition with each multiplication

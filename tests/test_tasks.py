@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from metalib import Episodes, SineTasks, TaskBatch
+from metalib.tasks import GaussianProcessTasks
 from metalib.tasks.episodes import draw_distinct
 
 
@@ -254,3 +255,26 @@ def test_an_image_set_is_taken_as_well():
 def test_episodes_refuse_bad_input(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+# --- Gaussian processes
+def test_functions_have_the_covariance_and_the_noise_they_promise():
+    tasks = GaussianProcessTasks(shots=2, queries=3, length=0.7, noise=0.3)
+    batch = tasks.sample(20_000, generator())
+    assert batch.support_x.shape == (20_000, 2, 1) and batch.query_y.shape == (20_000, 3, 1)
+    x, y = torch.cat([batch.support_x, batch.query_x], 1), torch.cat([batch.support_y, batch.query_y], 1)
+    assert x.min() >= -3 and x.max() <= 3 and x.dtype == y.dtype == torch.float32
+    apart = (x - x.mT).abs()[:, *torch.triu_indices(5, 5, 1)]
+    product = (y @ y.mT)[:, *torch.triu_indices(5, 5, 1)]
+    assert y.mean().abs() < 0.03 and abs(y.square().mean() - (1 + 0.3**2)) < 0.03
+    for low, high in ((0.0, 0.2), (0.6, 0.8), (2.5, 6.0)):
+        near = (apart >= low) & (apart < high)
+        assert abs(product[near].mean() - torch.exp(-(apart[near] ** 2) / (2 * 0.7**2)).mean()) < 0.06
+
+
+def test_functions_can_be_had_again_and_bad_ones_are_refused():
+    first, second = (GaussianProcessTasks().sample(3, generator()) for _ in range(2))
+    assert torch.equal(first.query_y, second.query_y)
+    for bad in ({"shots": 0}, {"noise": 0.0}, {"length": float("nan")}, {"inputs": (1.0, 0.0)}):
+        with pytest.raises(ValueError, match=f"^{next(iter(bad))} must be"):
+            GaussianProcessTasks(**bad)

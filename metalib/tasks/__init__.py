@@ -2,6 +2,7 @@
 
 from metalib.tasks.batch import TaskBatch
 from metalib.tasks.episodes import Episodes
+from metalib.tasks.gaussian_process import GaussianProcessTasks
 from metalib.tasks.sine import SineTasks, Waves, sine
 
-__all__ = ["Episodes", "SineTasks", "TaskBatch", "Waves", "sine"]
+__all__ = ["Episodes", "GaussianProcessTasks", "SineTasks", "TaskBatch", "Waves", "sine"]

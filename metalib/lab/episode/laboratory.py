@@ -24,10 +24,11 @@ from metalib.lab.episode.rules import (
     answered,
     deal,
     play,
+    started_again,
 )
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.panels import Sheet
-from metalib.lab.parts import Keys, Touch, View
+from metalib.lab.parts import Buttons, Keys, Touch, View
 from metalib.lab.picture import Painter
 from metalib.lab.surface import KeyEvent
 from metalib.lab.words import Panel, Words
@@ -158,18 +159,25 @@ class EpisodePainter(Painter):
         return f"{words} " + _("You point at class {n}.").format(n=state.pointed + 1)
 
     def score_in_words(self, score: Score) -> str:
-        """The score, once there is one."""
+        """The score of this setting, once there is one, and after two episodes by how much one is ahead."""
         if not score.n:
-            return _("Score: play the episode to its end.")
+            return _("No score with this setting yet: play the episode to its end.")
         text = _("Score after {n} queries: you {yours} ({you:.0f} %), {opponent} {machine} ({it:.0f} %)")
         share = {"you": 100 * score.yours / score.n, "it": 100 * score.machine / score.n}
-        return text.format(opponent=self.opponent, **score._asdict(), **share)
+        said = text.format(opponent=self.opponent, **score._asdict(), **share)
+        if score.episodes < 2:
+            return said
+        ahead = _("{score}; difference {ahead:+.0f} ± {half:.0f} % over {episodes} episodes")
+        return ahead.format(
+            score=said, ahead=100 * score.ahead, half=100 * score.half_width, episodes=score.episodes
+        ).replace("-", "−")
 
 
 class EpisodeLaboratory(Laboratory):
     """Play N-way K-shot episodes against a learner: click on a class, or press its number.
 
-    The arrow keys point at a class, Enter answers; Enter at the end deals the next episode.
+    The arrow keys point at a class, Enter answers; Enter at the end deals the next episode. Each setting
+    (script, ways, shots) has a score of its own.
 
     Args:
         learner: the opponent; by default the shipped ProtoNet.
@@ -201,7 +209,11 @@ class EpisodeLaboratory(Laboratory):
             EpisodePainter(opponent),
             initial=initial,
             allowed={"script": {EVERY_SCRIPT: N_("all scripts"), **scripts}},
-            on=[Touch(touched), Keys(pressed)],
+            on=[
+                Touch(touched),
+                Keys(pressed),
+                Buttons({"again": (N_("forget the scores"), lambda view: started_again(view.state))}),
+            ],
             label=_("The query and the classes: press the number of its class"),
         )
 
@@ -209,6 +221,7 @@ class EpisodeLaboratory(Laboratory):
         """Say that the present query is of class `label`, 0 … ways − 1; nothing where the episode is over.
 
         Raises:
+            TypeError: `label` is no whole number.
             ValueError: there is no such class.
         """
         return self.go(answered(self.state, self.result, label))

@@ -6,7 +6,8 @@ answered: a query whose label is known would be one more support example.
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,8 +15,10 @@ import numpy as np
 import torch
 
 from metalib.data import ImageSet
+from metalib.data.images import grey
+from metalib.evaluation import half_interval
 from metalib.i18n import N_, _
-from metalib.lab.controls import choice, counter, hidden, hidden_number, made_of, whole_slider
+from metalib.lab.controls import choice, counter, hidden, hidden_number, made_of, whole, whole_slider
 from metalib.learners import Learner
 from metalib.learners.base import evaluating
 from metalib.tasks import Episodes
@@ -32,6 +35,11 @@ class EpisodeKey(NamedTuple):
     shots: int
     queries: int
     number: int
+
+    @property
+    def setting(self) -> tuple[str, int, int]:
+        """What a score is of: script, ways and shots."""
+        return self.script, self.ways, self.shots
 
 
 class Given(NamedTuple):
@@ -77,15 +85,22 @@ class DealtEpisode(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Right answers in the episodes played to the end: `yours` and `machine` of `n` queries."""
+    """Right answers in the episodes of one setting played to the end: `yours` and `machine` of `n` queries.
 
-    n: int
-    yours: int
-    machine: int
+    `ahead` is the mean over these episodes of your share of right answers minus the learner's, and
+    `half_width` half its 95 % interval: infinite for one episode, of which no spread can be seen.
+    """
+
+    n: int = 0
+    yours: int = 0
+    machine: int = 0
+    episodes: int = 0
+    ahead: float = 0.0
+    half_width: float = math.inf
 
 
 class EpisodeResult(NamedTuple):
-    """The episode, the player's answers to it so far, and the score since the start."""
+    """The episode, the player's answers to it so far, and the score of its setting."""
 
     dealt: DealtEpisode
     yours: tuple[int, ...]
@@ -114,7 +129,7 @@ def deal(images: ImageSet, learner: Learner, which: EpisodeKey) -> DealtEpisode:
     order = torch.randperm(which.ways * which.queries, generator=generator)
     with evaluating(learner):
         scores = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
-    shown = episodes.pictures(classes, drawings)[0].amax(dim=2)  # of colours the one with most ink
+    shown = grey(episodes.pictures(classes, drawings)[0])
     return DealtEpisode(
         support=shown[:, : which.shots].numpy(),
         query=shown[:, which.shots :].flatten(0, 1)[order].numpy(),
@@ -125,24 +140,43 @@ def deal(images: ImageSet, learner: Learner, which: EpisodeKey) -> DealtEpisode:
 
 
 def play(dealt: DealtEpisode, state: EpisodeState) -> EpisodeResult:
-    """How far the dealt episode is, and the score.
+    """How far the dealt episode is, and the score of its setting."""
+    here = tuple(one.yours for one in state.answers if one.episode == state.episode)
+    return EpisodeResult(dealt, here, scored(state))
+
+
+def scored(state: EpisodeState) -> Score:
+    """The score of episodes with this script, so many ways and so many shots: other settings are other games.
 
     Only episodes answered to the end are counted: a score that moved with every answer would tell the truth.
     """
-    given = Counter(one.episode for one in state.answers)
-    counted = [one for one in state.answers if given[one.episode] == one.episode.ways * one.episode.queries]
-    yours = sum(one.yours == one.truth for one in counted)
-    machine = sum(one.machine == one.truth for one in counted)
-    here = tuple(one.yours for one in state.answers if one.episode == state.episode)
-    return EpisodeResult(dealt, here, Score(len(counted), yours, machine))
+    played: dict[EpisodeKey, list[Given]] = defaultdict(list)
+    for one in state.answers:
+        played[one.episode].append(one)
+    counted = [
+        given
+        for key, given in played.items()
+        if key.setting == state.episode.setting and len(given) == key.ways * key.queries
+    ]
+    if not counted:
+        return Score()
+    yours = [sum(one.yours == one.truth for one in given) for given in counted]
+    machine = [sum(one.machine == one.truth for one in given) for given in counted]
+    sizes = np.array([len(given) for given in counted])
+    ahead = (np.array(yours) - np.array(machine)) / sizes
+    n = len(counted)
+    half = half_interval(float(ahead.std(ddof=1)), n) if n > 1 else math.inf
+    return Score(int(sizes.sum()), sum(yours), sum(machine), n, float(ahead.mean()), half)
 
 
 def answered(state: EpisodeState, result: EpisodeResult, label: int) -> EpisodeState:
     """The state once the present query is said to be of class `label`; the same where the episode is over.
 
     Raises:
+        TypeError: the label is no whole number.
         ValueError: there is no such class.
     """
+    label = whole("label", label)
     if result.is_over:
         return state
     if not 0 <= label < state.ways:
@@ -152,3 +186,8 @@ def answered(state: EpisodeState, result: EpisodeResult, label: int) -> EpisodeS
     now = len(result.yours)
     given = Given(state.episode, label, result.dealt.machine[now], result.dealt.truth[now])
     return replace(state, answers=(*state.answers, given), cursor=label)
+
+
+def started_again(state: EpisodeState) -> EpisodeState:
+    """The state with all scores forgotten, at the next episode: the truth of this one may be known."""
+    return replace(state, answers=(), draw=state.draw + 1, cursor=0)
