@@ -99,7 +99,7 @@ def test_known_mistake_gets_its_own_message(function):
 
 def test_unknown_mistake_is_rejected_not_compared_with_itself(function):
     outcome = function.check(lambda t, g, a: 3 * t)
-    assert outcome.status == "rejected" and "3 of 3 values differ; at [0, 0]" in outcome.message
+    assert outcome.status == "rejected" and "expected [[" in outcome.message
 
 
 def test_a_function_that_spoils_its_inputs_does_not_spoil_the_reference(function):
@@ -129,7 +129,7 @@ def test_the_learners_random_numbers_are_left_alone(function):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda t, g, a: None, "expected a tensor of shape (3, 1), got None. Is a `return` missing?"),
+        (lambda t, g, a: None, "`inner_step` gives None. Is a `return` missing?"),
         (lambda t, g, a: (t - a * g).numpy().T, "got a NumPy array of shape (1, 3)"),
         (lambda t, g, a: float((t - a * g).sum()), "expected a tensor of shape (3, 1), got a Python float"),
         (
@@ -196,7 +196,8 @@ def test_infinity_is_met_by_infinity_alone():
 
 def test_named_results_name_the_difference():
     toy = replace(FUNCTION, probe=lambda f: {"at α = 0": f(1.0, 2.0, 0.0), "at α = 1": (f(1.0, 2.0, 1.0), 7)})
-    assert toy.check(lambda t, g, a: t).message == "`inner_step`: at α = 1, item 1 of 2: expected -1, got 1."
+    said = toy.check(lambda t, g, a: t).message
+    assert said.endswith("`inner_step`: at α = 1, item 1 of 2: expected -1, got 1.")
 
 
 def test_outcome_reads_the_same_as_text_and_as_markdown(function):

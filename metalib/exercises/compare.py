@@ -17,6 +17,7 @@ import torch
 
 from metalib.i18n import N_, _
 
+FEW = 6  # numbers that a sentence shows in full
 THE_VALUE, ITS_GRADIENT = N_("the value"), N_("its gradient")
 SEQUENCES = (tuple, list, range, deque, np.ndarray, torch.Tensor)
 
@@ -41,12 +42,19 @@ def difference(
         if not isinstance(got, Mapping) or set(got) != set(expected):
             sentence = _types(expected, got)
         else:
-            return _first(((_shown(key), expected[key], got[key]) for key in expected), place, options)
+            return _first(((shown(key), expected[key], got[key]) for key in expected), place, options)
     elif isinstance(expected, Set):
         sentence = _sets(expected, got, reveal)
     elif isinstance(expected, SEQUENCES):
         items = _items(got)
-        if items is None or len(items) != len(expected):
+        if reveal and items is not None and _few_numbers(expected) and _few_numbers(items):
+            if len(items) != len(expected) or _first(zip(items, expected, items, strict=True), "", options):
+                sentence = _("expected {expected}, got {got}.").format(
+                    expected=_list(expected), got=_list(items)
+                )
+            else:
+                sentence = None
+        elif items is None or len(items) != len(expected):
             sentence = _types(expected, got)
         else:
             names = [
@@ -70,6 +78,12 @@ def _fair(value: Any) -> Any:
     if isinstance(value, numbers.Rational | Decimal) and not isinstance(value, bool | int):
         return float(value)
     return value
+
+
+def _few_numbers(value: Any) -> bool:
+    """Whether it is a list of a few whole numbers, which a sentence shows in full."""
+    whole = (isinstance(item, int) and not isinstance(item, bool) for item in map(_fair, value))
+    return isinstance(value, list) and len(value) <= FEW and all(whole)
 
 
 def _items(value: Any) -> list | None:
@@ -189,7 +203,8 @@ def label(text: str, **values: Any) -> Label:
     return made
 
 
-def _shown(key: Any) -> str:
+def shown(key: Any) -> str:
+    """A dict's key in the learner's language."""
     name = str(key)  # marked by N_ in the probe
     return key.translated if isinstance(key, Label) else _(name)
 
@@ -256,6 +271,10 @@ def _tensors(expected: torch.Tensor, got: Any, rtol: float, atol: float, reveal:
             n = int((found & ~same).sum())
             return _("{n} of {total} values are {name}.").format(n=n, total=total, name=name)
     n = int((~same).sum())
+    if reveal and expected.ndim and total <= FEW:
+        return _("expected {expected}, got {got}.").format(
+            expected=_list(expected.tolist()), got=_list(got.tolist())
+        )
     where = tuple(int(index) for index in (~same).nonzero()[0])
     if not reveal:
         return _("{n} of {total} values are not the expected ones.").format(n=n, total=total)
@@ -317,6 +336,11 @@ def _others(expected: Any, got: Any, reveal: bool) -> str | None:
     if not reveal:
         return _("{got} is not the expected value.").format(got=repr(got))
     return _("expected {expected}, got {got}.").format(expected=repr(expected), got=repr(got))
+
+
+def _list(value: Any) -> str:
+    """A list of few numbers as a learner would write it."""
+    return f"[{', '.join(map(_list, value))}]" if isinstance(value, list | tuple) else _short(value)
 
 
 def _short(value: bool | int | float) -> str:

@@ -10,6 +10,7 @@ never with itself.
 """
 
 import ast
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ from IPython.display import display
 
 from metalib.exercises import progress
 from metalib.exercises.compare import difference, is_letters, kind, letters
+from metalib.exercises.relations import relation, right_cases
 from metalib.exercises.rules import BrokenRule
 from metalib.exercises.running import SEEDS, Raised, Returned, build, contains, draws, run, same_code
+from metalib.exercises.slips import Slips
 from metalib.i18n import _
 
 Results = tuple[Returned | Raised, ...]  # of a probe, one a seed
@@ -90,7 +93,8 @@ class Exercise:
         hints: from a nudge to nearly the answer.
         wrong: what the check must recognise, each with its own message.
         passed: what to say when it is right.
-        probe, context, rtol, atol, edges: see `probes.Probe`; without a probe the answer itself is compared.
+        probe, context, rtol, atol, edges, slips_off: see `probes.Probe`; without a probe the answer itself is
+            compared.
     """
 
     id: str
@@ -109,11 +113,19 @@ class Exercise:
     rtol: float = 1e-4
     atol: float = 1e-6
     edges: bool = False
+    slips_off: tuple[str, ...] = ()
 
     def __post_init__(self):
         self._hints_shown = 0
         self._references: dict[str, Results] = {}
         self._refuse_plain_mistakes()
+        self._slips = Slips(
+            self.solution_text,
+            lambda program: build(program, self.name, self.context, f"exercise {self.id}"),
+            lambda answer, n: self.run(answer, SEEDS[n]),
+            self.same,
+            self.slips_off,
+        )
 
     # What the learner calls
 
@@ -192,9 +204,7 @@ class Exercise:
         for wrong in self.wrong:
             if self.alike(self._reference(wrong.code), got):
                 return Outcome("rejected", wrong.message, wrong)
-        right, wrong_one = next(pair for pair in zip(expected, got, strict=True) if not self.same(*pair))
-        assert isinstance(right, Returned)
-        return Outcome("rejected", self._explain(right, wrong_one, callable(solution)))
+        return Outcome("rejected", self._explain(expected, got, solution, answer))
 
     def build(self, source: str) -> Any:
         """What `source` (stub, solution or a wrong answer) defines under this exercise's name."""
@@ -229,25 +239,61 @@ class Exercise:
             return isinstance(a, Raised) and isinstance(b, Raised) and a.reason == b.reason
         return difference(a.value, b.value, rtol=self.rtol, atol=self.atol) is None
 
-    def _explain(self, expected: Returned, got: Returned | Raised, is_function: bool) -> str:
-        if isinstance(got, Raised) and isinstance(got.error, BrokenRule):
-            return str(got.error)
-        if isinstance(got, Raised) and got.line is not None:
-            return (
-                _("`{name}` stopped with `{reason}`. {where}")
-                .format(name=self.name, reason=got.reason.replace("`", "'"), where=_pointer(got))
-                .strip()
-            )
+    def _explain(self, expected: Results, results: Results, solution: Any, answer: Any) -> str:
+        """What is wrong, in a sentence or two: a slip that is recognised, then what came out."""
+        forgotten = self._forgotten_return(expected, results, answer)
+        if forgotten:
+            return forgotten
+        right, got = next(pair for pair in zip(expected, results, strict=True) if not self.same(*pair))
         if isinstance(got, Raised):
-            return _("The check could not use `{name}`: `{reason}`").format(
-                name=self.name, reason=got.reason.replace("`", "'")
-            )
+            return self._stopped(got)
+        assert isinstance(right, Returned)
+        is_function = callable(solution)
         sentence = (
-            difference(expected.value, got.value, rtol=self.rtol, atol=self.atol, reveal=is_function) or ""
+            difference(right.value, got.value, rtol=self.rtol, atol=self.atol, reveal=is_function) or ""
         )
-        if is_function and contains(got.value, None) and not contains(expected.value, None):
-            sentence = _("{sentence} Is a `return` missing?").format(sentence=sentence)
-        return _("`{name}`: {sentence}").format(name=self.name, sentence=sentence)
+        said = _("`{name}`: {sentence}").format(name=self.name, sentence=sentence)
+        if not is_function:
+            return said
+        slip = self._slips.said(results)
+        if slip:
+            return f"{slip} {said}"
+        ended = [result for result in (*expected, *results) if isinstance(result, Returned)]
+        if len(ended) == 2 * len(results):
+            names = tuple(inspect.signature(solution).parameters)
+            related = relation(ended[: len(results)], ended[len(results) :], names)
+            if related:
+                return f"{said} {_('In short: {sentence}').format(sentence=related)}"
+        already = right_cases(right, got, lambda a, b: self.same(Returned(a), Returned(b)))
+        return f"{said} {already}" if already else said
+
+    def _stopped(self, got: Raised) -> str:
+        reason = got.reason.replace("`", "'")
+        if isinstance(got.error, BrokenRule):
+            return str(got.error)
+        if got.line is None:
+            return _("The check could not use `{name}`: `{reason}`").format(name=self.name, reason=reason)
+        return _("`{name}` stopped with `{reason}`. {where}").format(
+            name=self.name, reason=reason, where=_pointer(got)
+        )
+
+    def _forgotten_return(self, expected: Results, results: Results, answer: Any) -> str | None:
+        """A sentence where the answer gave None (or has it in its result) and the solution does not."""
+
+        def nothing(found: Results) -> bool:
+            return any(
+                call.ended and contains(call.result, None) for result in found for call in result.calls
+            )
+
+        if not nothing(results) or nothing(expected):
+            return None
+        if "print" in getattr(getattr(answer, "__code__", None), "co_names", ()):
+            return _("`{name}` gives None: it prints its result. Give it back with `return`.").format(
+                name=self.name
+            )
+        if all(call.result is None for result in results for call in result.calls if call.ended):
+            return _("`{name}` gives None. Is a `return` missing?").format(name=self.name)
+        return _("A part of what `{name}` gives is None. Is a `return` missing?").format(name=self.name)
 
     def _refuse_plain_mistakes(self) -> None:
         def refuse(reason: str) -> NoReturn:

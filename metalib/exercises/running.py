@@ -1,5 +1,6 @@
 """Turn an answer's text into the thing it defines, and run a probe on it without letting anything escape."""
 
+import ast
 import functools
 import inspect
 import linecache
@@ -60,10 +61,12 @@ class Raised:
         return bool(re.search(r"\bellipsis\b", str(self.error), re.IGNORECASE))
 
 
-def build(source: str, name: str, context: dict[str, Any], title: str) -> Any:
-    """Run `source` in its own namespace, with `context`'s names in it, and return what it calls `name`."""
-    filename = f"<{title} {zlib.crc32(source.encode()):08x}>"  # each text has its own lines to point at
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+def build(source: str | ast.Module, name: str, context: dict[str, Any], title: str) -> Any:
+    """Run a program in its own namespace, with `context`'s names in it, and return what it calls `name`."""
+    filename = f"<{title}>"
+    if isinstance(source, str):  # each text has its own lines to point at
+        filename = f"<{title} {zlib.crc32(source.encode()):08x}>"
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace = dict(context)
     exec(compile(source, filename, "exec"), namespace)
     return namespace[name]

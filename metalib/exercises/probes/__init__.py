@@ -59,6 +59,7 @@ class Probe:
     context     names that stub, solution and wrong answers may use, e.g. {"torch": torch}; the notebook must
                 have the same names
     rtol, atol  |got − expected| ≤ atol + rtol·|expected| passes
+    slips_off   names of slips (`slips.SLIPS`) whose sentence would mislead in this exercise
     edges       its inputs lie on edges on purpose (`error <= target` with equal numbers)
     """
 
@@ -67,6 +68,7 @@ class Probe:
     rtol: float
     atol: float
     edges: bool = False
+    slips_off: tuple[str, ...] = ()
 
 
 def probe(
@@ -76,12 +78,13 @@ def probe(
     rtol: float = 1e-4,
     atol: float = 1e-6,
     edges: bool = False,
+    slips_off: tuple[str, ...] = (),
 ) -> Callable[[Callable], Callable]:
     """A decorator: the function below is the probe of the exercise `id`, and perhaps of others."""
 
     def bind(function: Any) -> Any:
         earlier = getattr(function, "probes", {})
-        function.probes = {**earlier, id: Probe(function, dict(context or {}), rtol, atol, edges)}
+        function.probes = {**earlier, id: Probe(function, dict(context or {}), rtol, atol, edges, slips_off)}
         return function
 
     return bind
