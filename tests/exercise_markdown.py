@@ -4,7 +4,7 @@ import re
 import textwrap
 
 from metalib.exercises.reader import joined_script
-from metalib.exercises.texts import ChapterText, ExerciseText, QuestionText
+from metalib.exercises.texts import ChapterText, ChoiceText, ExerciseText, QuestionText
 
 MARKS = r"([-+*>|]|\d+[.)])(\s|$)|#+(\s|$)|```|\s"  # what must not begin a line of running text
 
@@ -12,8 +12,9 @@ MARKS = r"([-+*>|]|\d+[.)])(\s|$)|#+(\s|$)|```|\s"  # what must not begin a line
 def render(chapter: ChapterText) -> str:
     """The file's text. Wrong answers are written as whole programs."""
     parts = [f"# {chapter.title}", *(exercise(one) for one in chapter.exercises)]
-    if chapter.questions:
-        parts += [f"## {chapter.path.stem[:2]}/quiz", *map(question, chapter.questions)]
+    for name, asked in (("predictions", chapter.predictions), ("quiz", chapter.questions)):
+        if asked:
+            parts += [f"## {chapter.path.stem[:2]}/{name}", *map(question, asked)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -35,10 +36,23 @@ def exercise(one: ExerciseText) -> str:
 
 
 def question(one: QuestionText) -> str:
-    choices = (
-        (f"- [{'x' if choice.correct else ' '}] ", (choice.text, choice.why)) for choice in one.choices
-    )
-    return f"### {one.id}: {one.text}\n\n{items(choices, '  ', blank=True)}"
+    parts = [f"### {one.id.rpartition('/')[2]}: {one.text}"]
+    if one.number:
+        value, within = one.number.value, one.number.within
+        said = f"= {{{value}}}" if isinstance(value, str) else f"= {value}"
+        said += f", in {one.number.unit}" if one.number.unit else ""
+        parts.append(said + f", within {'a factor of ' if one.number.factor else ''}{within}")
+    elif one.lines:
+        parts.append(items(((f"{n}. ", told(line)) for n, line in enumerate(one.lines, 1)), blank=True))
+    else:
+        marked = ((f"- [{'x' if choice.correct else ' '}] ", told(choice)) for choice in one.choices)
+        parts.append(items(marked, "  ", blank=True))
+    parts += [f"Answer: {prose(one.answer, 100)}"] if one.answer else []
+    return "\n\n".join([*parts, *(["Alt: " + "\n\n".join(map(prose, one.alt))] if one.alt else [])])
+
+
+def told(item: ChoiceText) -> tuple[str, ...]:
+    return (item.text, item.why) if item.why else (item.text,)
 
 
 def code(language: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """The builder, on tiny chapters in a temporary folder."""
 
+import base64
 import json
 import re
 import shutil
@@ -85,6 +86,23 @@ class Lab:
 
 
 Lab()
+```
+
+```{{code-cell}}
+from metalib import look
+
+theta = 2.0
+figure = look.figure(4, 3)
+figure.add_subplot().plot([theta, 1.0], [4.0, 1.0])
+exercises.predict("97/lands", figure, before=theta, step=1.0, stepped=theta - 0.25 * 2 * theta)
+```
+
+```{{code-cell}}
+exercises.predict("97/steps", needed=5)
+```
+
+```{{code-cell}}
+exercises.predict("97/ranking")
 ```
 
 ## Exercises
@@ -204,6 +222,25 @@ def test_ids_follow_the_content_and_are_unique(course):
         ("97/inner-step", "97/iner-step", "no exercise or quiz '97/iner-step'. The nearest: 97/inner-step"),
         ("97/largest-alpha", "97/inner-step", "it asks"),
         (":tags: [quiz]\n\n97/quiz", "1", "it asks"),
+        (
+            'exercises.predict("97/ranking")',
+            "pass",
+            "it predicts ['97/lands', '97/steps'], but the chapter's",
+        ),
+        ('"97/ranking")', '"97/rank")', "it predicts ['97/lands', '97/rank', '97/steps'], but"),
+        ('"97/ranking")', '"97/steps", needed=5)', "it predicts ['97/lands', '97/steps', '97/steps'], but"),
+        (
+            'exercises.predict("97/ranking")',
+            'asked = exercises.predict("97/ranking")',
+            "is the last line of a cell",
+        ),
+        (
+            'exercises.predict("97/ranking")',
+            'exercises.predict("97/ranking")\nprint(1)',
+            "is the last line of a",
+        ),
+        ("look.figure(4, 3)", 'look.figure(4, 3, alt="at 1")', "has no alt text, which tells the answer"),
+        ("figure.add_subplot().", 'figure.alt = "at 1"\nfigure.add_subplot().', "has no alt text"),
         ("More prose.", "# A second title", "second title"),
         ("More prose.", "```{note}\nNo.\n```", "MyST directive"),
     ],
@@ -306,6 +343,9 @@ def test_nothing_volatile_is_in_a_built_notebook(built):
     assert texts[2] == "one\ntwo\n" and texts[3] == "whole\n"
     assert "<p>still</p>" in texts[5]
     assert sum("Not attempted yet." in text for text in texts) == 2
+    assert "<details><summary>Answer</summary>" in texts[6] and 'alt="A parabola with two points' in texts[6]
+    assert 'src="data:image/png;base64,"' in texts[6], "of a picture the text of an output has nothing"
+    assert "Software" not in base64.b64decode(re.search(r"base64,([\w+/=]+)", text)[1]).decode("latin1")
 
 
 @pytest.mark.slow
@@ -347,6 +387,15 @@ def test_check_sees_every_kind_of_drift_and_no_run_keeps_outputs(built, tmp_path
         "chapters/99_stray.ipynb has no source",
         "chapters/README.md is not up to date",
     ]
+
+
+@pytest.mark.slow
+def test_a_cell_that_shows_its_answer_beside_the_prediction_stops_the_build(built, tmp_path, capsys):
+    root = tmp_path / "course"
+    shutil.copytree(built[0], root)
+    edit(root, 'exercises.predict("97/ranking")', 'print("0.5")\nexercises.predict("97/ranking")')
+    assert chapters.main(["97"], root=root) == 1
+    assert "97_toy.md: beside its prediction this cell shows its answer" in capsys.readouterr().err
 
 
 @pytest.mark.slow

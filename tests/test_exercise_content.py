@@ -18,6 +18,7 @@ from metalib.exercises.texts import (
     ChoiceText,
     ContentError,
     ExerciseText,
+    NumberText,
     Program,
     QuestionText,
     WrongText,
@@ -89,11 +90,32 @@ def several(strategy, least=1):
     return st.lists(strategy, min_size=least, max_size=3, unique_by=lambda item: item.id).map(tuple)
 
 
+def some(strategy):
+    return st.lists(strategy, min_size=1, max_size=3).map(tuple)
+
+
+CODE_LINE = st.sampled_from(["`for x in y:`", "`    loss = f(x)`"])
 WRONG = st.builds(WrongText, SLUG, PARAGRAPHS, CODE, st.just(0))
-CHOICE = st.builds(ChoiceText, SENTENCE, PARAGRAPHS, st.booleans())
-QUESTION = st.builds(
-    QuestionText, SLUG, SENTENCE, st.lists(CHOICE, min_size=1, max_size=3).map(tuple), st.just(0)
-)
+CHOICE = st.builds(ChoiceText, SENTENCE, PARAGRAPHS, st.booleans(), st.just(""))
+SHORT_CHOICE = st.builds(ChoiceText, SENTENCE, st.just("") | PARAGRAPHS, st.booleans(), st.just(""))
+LINE = st.builds(ChoiceText, SENTENCE | CODE_LINE, st.just("") | PARAGRAPHS, st.just(False), st.just(""))
+NUMBER = st.builds(
+    NumberText,
+    st.sampled_from(["share", 12.0, -0.5]), st.sampled_from(["", "%", "steps a task"]),
+    st.sampled_from([1.5, 5.0]), st.booleans(),
+)  # fmt: skip
+ANSWER, ALT = st.just("") | PARAGRAPHS, st.lists(SENTENCE, max_size=2).map(tuple)
+
+
+def question(id, choice):
+    said = {"answer": ANSWER, "alt": ALT}
+    return st.one_of(
+        st.builds(QuestionText, id, SENTENCE, some(choice), **said),
+        st.builds(QuestionText, id, SENTENCE, number=NUMBER, **said),
+        st.builds(QuestionText, id, SENTENCE, lines=some(LINE), **said),
+    )
+
+
 EXERCISE = st.builds(
     ExerciseText,
     SLUG.map("03/{}".format), SENTENCE, st.just(0), PARAGRAPHS,
@@ -101,8 +123,10 @@ EXERCISE = st.builds(
     st.lists(PARAGRAPHS, min_size=1, max_size=4).map(tuple), several(WRONG), st.just("") | PARAGRAPHS,
 )  # fmt: skip
 CHAPTER = st.builds(
-    ChapterText, st.just(Path("content/en/03_toy.md")), SENTENCE, several(EXERCISE), several(QUESTION, 0)
-)
+    ChapterText, st.just(Path("content/en/03_toy.md")), SENTENCE, several(EXERCISE),
+    several(question(SLUG, CHOICE), 0),
+    predictions=several(question(SLUG.map("03/before-{}".format), SHORT_CHOICE), 0),
+)  # fmt: skip
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -121,7 +145,8 @@ def without_lines(item):
         return {
             key: without_lines(value)
             for key, value in vars(item).items()
-            if key not in ("line", "quiz_line", "path")
+            if key not in ("line", "quiz_line", "predictions_line", "path")
+            and not (key == "id" and isinstance(item, ChoiceText))
         }
     return item
 
@@ -201,7 +226,7 @@ STUB = "### Stub\n\n```python\ndef inner_step"
         ("- [ ] Both.", "- [] Both.", "- [] Both", "expected '- [ ] a choice'"),
         ("- [ ] Both.\n\n  Only one.\n", "- [ ] Both.\n", "- [ ] Both", "expected an explanation below"),
         ("- [ ] Both.\n\n  O", "- [ ] Both.\n\nO", "Only one.", "expected '- [ ] a choice', or a line of it"),
-        ("- [ ] Both.", "- [x] Both.", "### whose-loss", "exactly one of them correct"),
+        ("- [ ] Both.", "- [x] Both.", "### whose-loss", "at most one of them correct"),
         ("- [ ] Both.", "- [ ] The support set's.", "### whose-loss", "the same choice twice"),
     ],
 )  # fmt: skip
@@ -283,7 +308,7 @@ def test_code_and_figures_of_a_translation_are_the_english_ones(folder, language
 def test_progress_is_the_same_in_both_languages(folder, language):
     language("zh")
     exercises.get("97/inner-step").check(lambda t, g, a: t - a * g)
-    exercises.get("97/quiz").view().chosen = {"0": 0}
+    exercises.get("97/quiz").view().receive("rest", "7")
     language("en")
     assert [line.sign for line in exercises.board().lines] == ["✓", "○", "◐"]
 
@@ -308,7 +333,7 @@ ZH_WRONG = "### Wrong: alpha-missing\n\n缺少 α。\n\n"
     ("old", "new", "at", "said"),
     [
         ("97/inner-step: ", "97/inner: ", "# 玩具章", "the exercise '97/inner-step' is missing; the English"),
-        ("## 97/quiz", "## 97/more: 多\n\n多\n\n### Hints\n\n1. 多\n\n### Wrong: more\n\n多\n\n## 97/quiz",
+        ("## 97/pre", "## 97/more: 多\n\n多\n\n### Hints\n\n1. 多\n\n### Wrong: more\n\n多\n\n## 97/pre",
          "## 97/more", "the exercise '97/more' is not in the English file"),
         (ZH_WRONG, "", "## 97/inner-step",
          "the wrong answer 'alpha-missing' is missing; the English file has it"),

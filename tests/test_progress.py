@@ -151,15 +151,15 @@ def test_board_says_each_state_in_words(toy_chapter):
     assert states() == [
         ("◐", "begun (1 hint)"),
         ("◐", "solution seen, not passed yet"),
-        ("◐", "0 of 2 answered right"),
+        ("◐", "0 of 4 answered right"),
     ]
     progress.record("97/inner-step", passed=True, hints=2)
     progress.record("97/largest-alpha", passed=True)
-    progress.record("97/quiz", right={"0": True, "1": True})
+    progress.record("97/quiz", right=dict.fromkeys(["whose-loss", "two", "rest", "loop"], True))
     assert states() == [
         ("✓", "passed (2 hints)"),
         ("✓", "passed after seeing the solution"),
-        ("✓", "2 of 2 answered right"),
+        ("✓", "4 of 4 answered right"),
     ]
 
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # build with this tree's metalib, installed or not
 
 from compose import build  # noqa: E402
-from notebooks import Measured, execute, make_stable  # noqa: E402
+from notebooks import Measured, execute, make_stable, spoiled  # noqa: E402
 from sources import Chapter, ChapterError, read_all  # noqa: E402
 from translation import mark_translated, stale  # noqa: E402
 
@@ -151,6 +151,10 @@ def make(root: Path, names: list[str], run: bool = True) -> dict[str, Measured]:
                 make_stable(notebook, machine=(root, Path.home()))
             except (CellExecutionError, ValueError) as error:
                 raise ChapterError(f"{name}.md: {error}") from error
+            for source in spoiled(notebook):
+                raise ChapterError(
+                    f"{name}.md: beside its prediction this cell shows its answer: {source[-80:]!r}"
+                )
             print(f"{measured[name].seconds:.0f} s, {measured[name].peak_mb:.0f} MB")
         else:
             print(

@@ -1,5 +1,6 @@
 """Compose a chapter's notebook from its source: CONTRIBUTING.md says how a source is written."""
 
+import ast
 import copy
 import hashlib
 import platform
@@ -121,7 +122,7 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
         markdown(title_block(chapter, chapters, repository.removesuffix("/")), "title"),
         code(setup, "setup", ["setup"]),
     ]
-    asked = []
+    asked, predicted = [], []
     for cell in chapter.cells:
         marks, source = tags(cell), cell.source.strip()
         if cell.cell_type == "markdown":
@@ -138,17 +139,42 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
             asked.append(source)
             cells += quiz_cells(item) if "quiz" in marks else exercise_cells(item)
         else:
+            predicted += prediction_in(chapter, source)
             cells.append(code(source, tags=marks))
     there = exercises.chapters().get(chapter.number)
     known = [item.id for item in there.items] if there else []
     if sorted(asked) != sorted(known):
         chapter.refuse(f"it asks {sorted(asked)}, but the chapter's exercises are {sorted(known)}")
+    known = [question.id for question in there.predictions] if there else []
+    if sorted(predicted) != sorted(known):
+        chapter.refuse(f"it predicts {sorted(predicted)}, but the chapter's predictions are {sorted(known)}")
     later = sorted({other.name for other in chapters if other.name > chapter.name})
     if later:
         link = link_to(later[0], chapter, chapters)
         cells.append(markdown(labels.next.format(link=link), "next-chapter"))
     unique_ids(cells)
     return new_notebook(cells=cells, metadata=copy.deepcopy(NOTEBOOK_METADATA))
+
+
+def prediction_in(chapter: Chapter, source: str) -> list[str]:
+    """The id of the prediction that a cell asks. Refuse a cell that would give its answer away, or that asks
+    anywhere but in its last line, where it would not be shown."""
+    if "exercises.predict(" not in source:
+        return []
+    tree = ast.parse(re.sub(r"^( *)[%!].*$", r"\1pass", source, flags=re.MULTILINE))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    asks = [call for call in calls if ast.unparse(call.func) == "exercises.predict"]
+    last = tree.body[-1]
+    if len(asks) != 1 or not isinstance(last, ast.Expr) or last.value is not asks[0]:
+        chapter.refuse(f"exercises.predict(…) is the last line of a cell, once: {source[-60:]!r}")
+    if any(keyword.arg == "alt" for call in calls for keyword in call.keywords) or ".alt = " in source:
+        chapter.refuse(
+            f"a cell that predicts has no alt text, which tells the answer ('Alt:' does): {source[-60:]!r}"
+        )
+    id = asks[0].args[0] if asks[0].args else None
+    if not isinstance(id, ast.Constant):
+        chapter.refuse(f"exercises.predict needs an id in quotes: {source[-60:]!r}")
+    return [str(id.value)]
 
 
 def title_block(chapter: Chapter, chapters: list[Chapter], repository: str) -> str:

@@ -17,6 +17,7 @@ from metalib.threads import ONE_THREAD
 ROOT = Path(__file__).resolve().parent.parent
 # A chapter's language is the chapter's, not the machine's.
 SAME_EVERYWHERE = {**ONE_THREAD, "LANGUAGE": "en"}
+PICTURE = re.compile(r"(?<=data:image/png;base64,)[\w+/=]+")  # in HTML
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -97,12 +98,24 @@ def make_stable(notebook, machine: tuple[Path, ...] = ()) -> None:
             )
 
 
+def spoiled(notebook) -> list[str]:
+    """The cells with a prediction that show more than it: their answer would not be folded."""
+    return [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and "exercises.predict(" in cell.source
+        and [output.output_type for output in cell.outputs] != ["execute_result"]
+    ]
+
+
 def text_of(cell) -> str:
     """All that a code cell printed or showed as text, after `make_stable`; images are left out."""
     texts = []
     for output in cell.outputs:
         texts += [output.get("text", ""), output.get("evalue", "")]
-        texts += [str(data) for mime, data in output.get("data", {}).items() if not mime.startswith("image/")]
+        shown = output.get("data", {})
+        texts += [PICTURE.sub("", str(shown[mime])) for mime in shown if not mime.startswith("image/")]
     return "\n".join(text for text in texts if text)
 
 
@@ -133,6 +146,9 @@ def _stable(output):
         return None  # a widget without a still picture; its text would be only its class name
     if "image/png" in output.data:
         output.data["image/png"] = _without_metadata(output.data["image/png"])
+    if "text/html" in output.data:
+        html = output.data["text/html"]
+        output.data["text/html"] = PICTURE.sub(lambda png: _without_metadata(png[0]).strip(), html)
     return output
 
 

@@ -154,14 +154,14 @@ def literals(source: str) -> list[tuple[int, int]]:
 
 
 def digests(english: Chapter) -> dict[str, str]:
-    """A short digest of every section, by heading, and of every exercise and quiz, by id.
+    """A short digest of every section, by heading, and of every exercise, prediction and quiz, by id.
 
     Line breaks and indentation do not count.
     """
     texts = {"(header)": " ".join([english.header["title"], *english.header["goals"]])}
     texts |= {section.heading or "(beginning)": section.text for section in sections(english.cells)}
     known = course.chapters_in("en").get(english.number)
-    texts |= {item.id: item.words for item in (known.items if known else ())}
+    texts |= {item.id: item.words for item in ((*known.items, *known.predictions) if known else ())}
     return {
         heading: hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:8]
         for heading, text in texts.items()

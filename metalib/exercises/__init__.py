@@ -1,4 +1,4 @@
-"""Exercises and quizzes: what a chapter asks, checks and explains, and the learner's progress through them.
+"""Exercises, predictions and quizzes: what a chapter asks, checks and explains, and the learner's progress.
 
     from metalib import exercises
 
@@ -6,6 +6,7 @@
     exercise.check(inner_step)          # passed, not attempted, or what went wrong
     exercise.hint()                     # one more hint at every call
     exercise.solution()
+    exercises.predict("03/between", figure)     # a question; its answer opens after a guess
     exercises.get("03/quiz")            # a quiz shows itself
     exercises.board()                   # the learner's progress;  exercises.reset() forgets it
 
@@ -18,10 +19,12 @@ Tests run every solution and every wrong answer (`validation`). A translation is
 from metalib.exercises.board import board
 from metalib.exercises.course import all, chapters, get, quizzes
 from metalib.exercises.exercise import Exercise, Outcome, Wrong
+from metalib.exercises.prediction import Prediction, predict
 from metalib.exercises.progress import reset
-from metalib.exercises.quiz import Choice, Question, Quiz
+from metalib.exercises.question import Choice, Choose, Number, Order, Question
+from metalib.exercises.quiz import Quiz
 
 __all__ = [
-    "Choice", "Exercise", "Outcome", "Question", "Quiz", "Wrong",
-    "all", "board", "chapters", "get", "quizzes", "reset",
+    "Choice", "Choose", "Exercise", "Number", "Order", "Outcome", "Prediction", "Question", "Quiz", "Wrong",
+    "all", "board", "chapters", "get", "predict", "quizzes", "reset",
 ]  # fmt: skip

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from metalib.exercises import probes
 from metalib.exercises.exercise import Exercise, Wrong
-from metalib.exercises.quiz import Choice, Question, Quiz
+from metalib.exercises.question import Choice, Choose, Number, Order, Question
+from metalib.exercises.quiz import Quiz
 from metalib.exercises.reader import read
 from metalib.exercises.texts import ChapterText, ExerciseText, QuestionText, refuse
 from metalib.exercises.translation import translated
@@ -31,6 +32,7 @@ class Chapter:
     title: str
     exercises: tuple[Exercise, ...]
     quiz: Quiz | None
+    predictions: tuple[Question, ...] = ()
 
     @property
     def items(self) -> tuple[Exercise | Quiz, ...]:
@@ -79,6 +81,17 @@ def get(id: str) -> Exercise | Quiz:
     return found[id]
 
 
+def prediction(id: str) -> Question:
+    """The prediction with this id, e.g. "03/between". ValueError if there is none."""
+    found = {item.id: item for chapter in chapters().values() for item in chapter.predictions}
+    if id not in found:
+        near = difflib.get_close_matches(str(id), found, n=3, cutoff=0) or [_("(there are none yet)")]
+        raise ValueError(
+            _("There is no prediction {id!r}. The nearest: {near}.").format(id=id, near=", ".join(near))
+        )
+    return found[id]
+
+
 # One chapter
 
 
@@ -93,11 +106,13 @@ def load(path: Path, code: str = SOURCE) -> Chapter:
     checks = _probes_of(number, text)
     if code != SOURCE and translation.exists():
         text = translated(text, read(translation, translation=True))
+    predictions = tuple(_question(text, asked, asked.id) for asked in text.predictions)
     return Chapter(
         number,
         text.title,
         tuple(_exercise(text, exercise, checks.get(exercise.id)) for exercise in text.exercises),
-        _quiz(text, number) if text.quiz_line else None,
+        _quiz(text, number, predictions) if text.quiz_line else None,
+        predictions,
     )
 
 
@@ -134,13 +149,28 @@ def _exercise(text: ChapterText, exercise: ExerciseText, probe: probes.Probe | N
         text.refuse(exercise.line, str(error).removesuffix("."))
 
 
-def _quiz(text: ChapterText, number: str) -> Quiz:
-    return Quiz(f"{number}/quiz", tuple(_question(text, question) for question in text.questions))
+def _quiz(text: ChapterText, number: str, predictions: tuple[Question, ...]) -> Quiz:
+    id = f"{number}/quiz"
+    questions = []
+    for asked in text.questions:
+        questions.append(_question(text, asked, f"{id}/{asked.id}"))
+        try:
+            questions[-1].needs_explanations()
+        except ValueError as error:
+            text.refuse(asked.line, str(error).removesuffix("."))
+    return Quiz(id, tuple(questions), predictions)
 
 
-def _question(text: ChapterText, question: QuestionText) -> Question:
+def _question(text: ChapterText, asked: QuestionText, id: str) -> Question:
+    """A question of the quiz or a prediction, under its id in the whole course."""
+    choices, lines = (
+        tuple(Choice(item.text, item.why, item.correct, item.id) for item in items)
+        for items in (asked.choices, asked.lines)
+    )
+    shared = (id, asked.text, asked.answer, asked.alt)
     try:
-        choices = tuple(Choice(choice.text, choice.why, choice.correct) for choice in question.choices)
-        return Question(question.text, choices)
+        if number := asked.number:
+            return Number(*shared, number.value, number.unit, number.within, number.factor)
+        return Order(*shared, lines) if lines else Choose(*shared, choices)
     except ValueError as error:
-        text.refuse(question.line, str(error).removesuffix("."))
+        text.refuse(asked.line, str(error).removesuffix("."))

@@ -1,4 +1,4 @@
-"""Read one chapter's exercises and quiz from Markdown: `content/en/03_maml.md` or its translation.
+"""Read one chapter's exercises, predictions and quiz from Markdown: `content/en/03_maml.md` or a translation.
 
     # MAML                                               the chapter's title
     ## 03/inner-step: the inner step                     an exercise: its id and its title
@@ -9,9 +9,36 @@
     ### Wrong: uphill                                    ```diff … against the solution, or a whole ```python;
                                                          then the message
     ### Passed                                           what to say when it is right (may be left out)
+    ## 03/predictions                                    what cells ask before they show (may be left out)
+    ### between: Where is θ′ …?                          a question: its id, and its text; the cell calls it
+                                                         "03/between"
     ## 03/quiz
     ### whose-loss: Whose loss …?                        a question: its id and its text
-    - [x] The query loss at θ′.                          a choice; its explanation indented by two spaces
+
+A question is of one of three kinds:
+
+    - [x] The query loss at θ′.                          choices, each with its explanation below, after a
+    - [ ] The support loss at θ.                         blank line, indented by two spaces
+
+    = 12, in %, within 5                                 a number: the right one, its unit (may be left out),
+    = {share}, in %, within a factor of 2                how far off still counts as right (twice that as
+                                                         near); {share}: the prediction's cell gives it
+
+    1. `for x, y in tasks:`                              lines in their right order; code between backticks,
+    2. `    loss = …`                                    with its indentation; below each, after a blank line,
+                                                         indented, why it stands there (may be left out)
+
+and after that it may say, in paragraphs,
+
+    Answer: At once, because …                           what is said when it opens; in a quiz, when right
+    Alt: Two curves …                                    in a prediction, one paragraph a picture
+
+A quiz's choices have exactly one [x] and an explanation each, its numbers and orders an `Answer:`. In a
+prediction no choice need be right, and explanations may be left out where there is an `Answer:`. What is said
+after a prediction's guess (explanations, Answer, Alt) may have places for values that the cell gives:
+`{loss:.2f}`.
+
+Choices and lines are shown shuffled, the same for everybody. So none may refer to another by its place.
 
 A translation has the same headings, ids and order, and no code: name, difficulty, minutes, solution and wrong
 answers are the English file's (a stub or solution may be given where its strings or comments are translated).
@@ -19,6 +46,7 @@ answers are the English file's (a stub or solution may be given where its string
 The parser is strict: whatever is not as above is refused with file, line and what is expected there.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +57,7 @@ from metalib.exercises.texts import (
     ChapterText,
     ChoiceText,
     ExerciseText,
+    NumberText,
     Program,
     QuestionText,
     WrongText,
@@ -76,17 +105,26 @@ class Reader:
                     number, "between the title and the first '## ' only comments <!-- … --> may stand"
                 )
         exercises: list[ExerciseText] = []
-        questions: tuple[QuestionText, ...] = ()
-        quiz_line = 0
+        asked: dict[str, Section] = {}  # the predictions, then the quiz
         for section in top.below:
-            if quiz_line:
+            name = section.heading.removeprefix(f"{self.number}/")
+            if "quiz" in asked:
                 self.refuse(section.line, "nothing may follow the quiz")
-            if section.heading == f"{self.number}/quiz":
-                questions, quiz_line = self.quiz(section), section.line
+            if name in ("predictions", "quiz") and name not in asked:
+                asked[name] = section
+            elif asked:
+                self.refuse(section.line, "after the predictions only the quiz may follow")
             else:
                 exercises.append(self.exercise(section))
-        self.different(exercises)
-        return ChapterText(self.path, top.heading, tuple(exercises), questions, quiz_line)
+        predictions, quiz = (
+            self.questions(asked[name]) if name in asked else () for name in ("predictions", "quiz")
+        )
+        self.different([*exercises, *predictions])
+        lines = {name: section.line for name, section in asked.items()}
+        return ChapterText(
+            self.path, top.heading, tuple(exercises), quiz, lines.get("quiz", 0),
+            predictions, lines.get("predictions", 0),
+        )  # fmt: skip
 
     def sections(self, text: str) -> Section:
         """The tree of headings, outside of code fences."""
@@ -217,36 +255,92 @@ class Reader:
         whole[places[0] : places[0] + len(old)] = new
         return "\n".join(whole) + "\n"
 
-    # The quiz
+    # The predictions and the quiz
 
-    def quiz(self, section: Section) -> tuple[QuestionText, ...]:
+    def questions(self, section: Section) -> tuple[QuestionText, ...]:
         for line, _text in without_blank_ends(section.body):
-            self.refuse(line, "below the quiz's heading expected '### some-id: question'")
-        questions = tuple(self.question(below) for below in section.below)
-        if not questions:
-            self.refuse(section.line, "the quiz has no questions")
-        self.different(questions)
-        return questions
+            self.refuse(line, f"below '## {section.heading}' expected '### some-id: question'")
+        asked = section.heading == f"{self.number}/predictions"
+        found = tuple(self.question(below, f"{self.number}/" if asked else "") for below in section.below)
+        if not found:
+            self.refuse(section.line, f"'## {section.heading}' has no questions")
+        self.different(found)
+        return found
 
-    def question(self, section: Section) -> QuestionText:
+    def question(self, section: Section, prefix: str) -> QuestionText:
         parts = re.fullmatch(rf"({ID}): +(\S.*)", section.heading)
         if not parts:
             self.refuse(section.line, "expected '### some-id: question'")
-        choices = []
-        for line, mark, body in self.items(section, r"- \[([ x])\] ", "- [ ] a choice"):
+        id, text = prefix + parts[1], parts[2]
+        body, answer, alt = self.said_after(section)
+        line, first = body[0] if body else (section.line, "")
+        if first.startswith("="):
+            if len(body) > 1:
+                self.refuse(body[1][0], "after the number expected 'Answer: …'")
+            asked: dict = {"number": self.number_of(line, first)}
+        elif first.startswith("1. "):
+            asked = {"lines": self.explained(section, body, r"(\d+)\. ", "1. the first line")}
+        else:
+            choices = self.explained(section, body, r"- \[([ x])\] ", "- [ ] a choice", needed=not prefix)
+            asked = {"choices": choices}
+        return QuestionText(id, text, line=section.line, answer=answer, alt=alt, **asked)
+
+    def said_after(self, section: Section) -> tuple[list[Numbered], str, tuple[str, ...]]:
+        """The lines before `Answer:` and `Alt:`, and what stands there."""
+        parts: dict[str, list[Numbered]] = {"": []}
+        names = ("", "Answer", "Alt")
+        for line, text in without_blank_ends(section.body):
+            if mark := re.match(r"(Answer|Alt):(?: +|$)", text):
+                if names.index(mark[1]) <= names.index(list(parts)[-1]):
+                    self.refuse(line, "'Answer:' and 'Alt:' come once and in this order")
+                parts[mark[1]] = []
+                text = text[mark.end() :]
+            list(parts.values())[-1].append((line, text))
+        answer, alt = (
+            self.prose(parts[name], parts[name][0][0]) if name in parts else "" for name in names[1:]
+        )
+        return without_blank_ends(parts[""]), answer, tuple(alt.split("\n\n") if alt else ())
+
+    def number_of(self, line: int, text: str) -> NumberText:
+        figure = r"[-−]?\d+(?:\.\d+)?(?:e-?\d+)?"
+        parts = re.fullmatch(
+            rf"= (?:\{{(\w+)\}}|({figure}))(?:, in ([^,]+))?(?:, within (a factor of )?({figure}))?", text
+        )
+        if not parts:
+            self.refuse(
+                line, "expected '= 12, in %, within 5', with {a_name} for a value that the cell gives"
+            )
+        value = parts[1] or float(parts[2].replace("−", "-"))
+        return NumberText(value, parts[3] or "", float(parts[5] or 0), bool(parts[4]))
+
+    def explained(
+        self, section: Section, lines: list[Numbered], mark: str, example: str, needed: bool = False
+    ) -> tuple[ChoiceText, ...]:
+        """A list of choices or of lines to put in order, each with its explanation or, unless it is needed,
+        without."""
+        found: list[ChoiceText] = []
+        for n, (line, match, body) in enumerate(self.items(section, mark, example, lines), 1):
+            if match[1] not in (" ", "x", str(n)):
+                self.refuse(line, f"this is line {n}, not {match[1]}")
             blank = next((n for n, (_line, text) in enumerate(body) if not text), len(body))
             why = without_blank_ends(body[blank:])
-            if not why:
+            if needed and not why:
                 self.refuse(line, "expected an explanation below the choice, after a blank line, indented")
-            choices.append(ChoiceText(self.prose(body[:blank], line), self.prose(why, line), mark[1] == "x"))
-        return QuestionText(parts[1], parts[2], tuple(choices), section.line)
+            text = self.prose(body[:blank], line)
+            id = hashlib.sha256(text.encode()).hexdigest()[:6]
+            same = sum(item.text == text for item in found)
+            id += f"-{same + 1}" if same else ""
+            found.append(ChoiceText(text, self.prose(why, line) if why else "", match[1] == "x", id))
+        return tuple(found)
 
     # Pieces
 
-    def items(self, section: Section, mark: str, example: str) -> Iterator[Item]:
-        """The items of the list that is all there is in the section."""
+    def items(
+        self, section: Section, mark: str, example: str, lines: list[Numbered] | None = None
+    ) -> Iterator[Item]:
+        """The items of the list that is all there is in the section, or in these lines of it."""
         item: Item | None = None
-        for line, text in without_blank_ends(section.body):
+        for line, text in without_blank_ends(section.body) if lines is None else lines:
             if match := re.match(mark, text):
                 if item:
                     yield item

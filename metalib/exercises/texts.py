@@ -34,21 +34,39 @@ class WrongText:
 
 @dataclass(frozen=True)
 class ChoiceText:
-    """A choice of a question, and why it is right or wrong."""
+    """A choice, and why it is right or wrong; or a line to put in order, and why it stands there.
+
+    `id` is made of the English text, so that a kept guess stays true when the choices change places.
+    """
 
     text: str
-    why: str
-    correct: bool
+    why: str = ""
+    correct: bool = False
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class NumberText:
+    """What a question for a number takes as right: a value, or the name of one that the cell gives."""
+
+    value: float | str
+    unit: str = ""
+    within: float = 0.0
+    factor: bool = False  # is `within` a factor, not a distance
 
 
 @dataclass(frozen=True)
 class QuestionText:
-    """A question of a quiz."""
+    """A question of a quiz, or a prediction: one of `choices`, `number` and `lines` is given."""
 
     id: str
     text: str
-    choices: tuple[ChoiceText, ...]
-    line: int
+    choices: tuple[ChoiceText, ...] = ()
+    line: int = 0
+    number: NumberText | None = None
+    lines: tuple[ChoiceText, ...] = ()  # in their right order
+    answer: str = ""
+    alt: tuple[str, ...] = ()  # one text for each picture of the answer
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,8 @@ class ChapterText:
     exercises: tuple[ExerciseText, ...]
     questions: tuple[QuestionText, ...]
     quiz_line: int = 0  # 0: there is no quiz
+    predictions: tuple[QuestionText, ...] = ()
+    predictions_line: int = 0
 
     def refuse(self, line: int, reason: str) -> NoReturn:
         """Stop with a ContentError at a line of this file."""

@@ -9,22 +9,58 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from metalib.exercises.texts import ChapterText, ExerciseText, Program
+from metalib.exercises.question import places
+from metalib.exercises.texts import ChapterText, ChoiceText, ExerciseText, Program, QuestionText
 
 
 def translated(english: ChapterText, other: ChapterText) -> ChapterText:
     """The English chapter in the words of `other`. Raises ContentError where `other` has other parts."""
     _same_ids(other, "the exercise", english.exercises, other.exercises, 1)
-    if bool(english.quiz_line) != bool(other.quiz_line):
-        other.refuse(other.quiz_line or 1, "a quiz must be in both files or in neither")
-    _same_ids(other, "the question", english.questions, other.questions, other.quiz_line)
-    for asked, translation in zip(english.questions, other.questions, strict=True):
-        if [choice.correct for choice in asked.choices] != [choice.correct for choice in translation.choices]:
-            other.refuse(
-                translation.line, "the choices must be those of the English file, [x] at the same one"
-            )
+    asked: dict[str, Any] = {}
+    for part, line in (("predictions", "predictions_line"), ("questions", "quiz_line")):
+        ours, theirs = getattr(english, part), getattr(other, part)
+        what = "a quiz" if part == "questions" else "'predictions'"
+        if bool(ours) != bool(theirs):
+            other.refuse(getattr(other, line) or 1, f"{what} must be in both files or in neither")
+        _same_ids(other, "the question", ours, theirs, getattr(other, line))
+        asked[part] = tuple(_question(other, *pair) for pair in zip(ours, theirs, strict=True))
     pairs = zip(english.exercises, other.exercises, strict=True)
-    return replace(other, exercises=tuple(_exercise(other, ours, theirs) for ours, theirs in pairs))
+    exercises = tuple(_exercise(other, ours, theirs) for ours, theirs in pairs)
+    return replace(other, exercises=exercises, **asked)
+
+
+def _question(other: ChapterText, ours: QuestionText, theirs: QuestionText) -> QuestionText:
+    """A translated question with the English ids. Refuse it where it would be another question."""
+
+    def refuse(said: str) -> None:
+        other.refuse(theirs.line, said)
+
+    if [choice.correct for choice in ours.choices] != [choice.correct for choice in theirs.choices]:
+        refuse("the choices must be those of the English file, [x] at the same one")
+    if len(ours.lines) != len(theirs.lines):
+        refuse("there must be as many lines to put in order as in the English file")
+    if ours.number and theirs.number:
+        if replace(ours.number, unit="") != replace(theirs.number, unit=""):
+            refuse("the number and how far off counts as right must be the English ones")
+    elif ours.number or theirs.number:
+        refuse("the question must be of the same kind as in the English file")
+    if (bool(ours.answer), len(ours.alt)) != (bool(theirs.answer), len(theirs.alt)):
+        refuse("'Answer:' and 'Alt:' must be in both files, with a paragraph for each picture, or in neither")
+    if _places(ours) != _places(theirs):
+        wanted = ", ".join(sorted(_places(ours))) or "none"
+        refuse(f"the places for values must be the English ones: {wanted}")
+
+    def with_ids(english: tuple[ChoiceText, ...], items: tuple[ChoiceText, ...]) -> tuple[ChoiceText, ...]:
+        return tuple(replace(item, id=one.id) for one, item in zip(english, items, strict=True))
+
+    return replace(
+        theirs, choices=with_ids(ours.choices, theirs.choices), lines=with_ids(ours.lines, theirs.lines)
+    )
+
+
+def _places(asked: QuestionText) -> set[str]:
+    """The names of the values that are said after the guess."""
+    return places((*(item.why for item in (*asked.choices, *asked.lines)), asked.answer, *asked.alt))
 
 
 def _exercise(other: ChapterText, ours: ExerciseText, theirs: ExerciseText) -> ExerciseText:
