@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from conftest import ROOT
 
@@ -60,3 +61,28 @@ def test_an_example_is_added_and_passes_its_tests(copy, heading):
     programs = [path for path in files if path.endswith(".py")]
     run(copy, "-m", "ruff", "check", "--no-cache", *programs)
     run(copy, "-m", "ruff", "format", "--no-cache", "--check", *programs)
+
+
+@pytest.mark.slow
+def test_the_chapter_what_it_asks_and_their_translations_are_built_and_run(copy):
+    files = examples("How a chapter is written") | examples("How a translation is written")
+    assert {path.rpartition("/")[0] for path in files} == {
+        *("chapters/source", "chapters/source/zh"),
+        *("metalib/exercises/content/en", "metalib/exercises/content/zh"),
+    }
+    for path, text in files.items():
+        assert not (ROOT / path).exists(), "the example has become real: choose another"
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text(text, encoding="utf-8")
+    run(copy, "tools/chapters.py", "--translated", "zh/90")
+    run(copy, "tools/chapters.py", "90", "zh/90")
+    run(copy, "tools/chapters.py", "--check", "90", "zh/90")
+    for name, step, answer in (
+        ("90_toy", "after one step: 1.00, before: 2.00\n", "Six halvings leave 1/64 of the way, 0.031."),
+        ("zh/90_toy", "一步之前：2.00，一步之后：1.00\n", "减半六次，剩下 1/64，即 0.031。"),
+    ):
+        notebook = nbformat.read(copy / "chapters" / f"{name}.ipynb", as_version=4)
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        assert outputs[0].text == step
+        assert answer in outputs[1].data["text/html"].partition("<details>")[2]
+        assert "0.031" not in outputs[1].data["text/html"].partition("<details>")[0]

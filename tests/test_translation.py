@@ -402,31 +402,3 @@ def test_both_editions_are_built_run_and_listed(course, capsys):
         "chapters/zh/00_toy.ipynb has no source",
         "chapters/README.md is not up to date",
     ]
-
-
-# The guide
-
-
-@pytest.mark.slow
-def test_the_examples_of_the_guide_are_built_and_run(tmp_path):
-    """CONTRIBUTING.md's chapter and its translation, word for word, in a course of their own."""
-    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    examples = dict(
-        re.findall(r"^````markdown\n<!-- (chapters/.*?) -->\n(.*?)^````$", guide, re.MULTILINE | re.DOTALL)
-    )
-    assert list(examples) == ["chapters/source/90_toy.md", "chapters/source/zh/90_toy.md"]
-    for name, text in examples.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, "utf-8")
-    (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/owner/repo"\n')
-    assert chapters.main(["--translated", "zh/90"], root=tmp_path) == 0
-    assert chapters.main([], root=tmp_path) == 0
-    assert chapters.main(["--check"], root=tmp_path) == chapters.main(["--stale"], root=tmp_path) == 0
-    said = {}
-    for name in ("90_toy", "zh/90_toy"):
-        notebook = nbformat.read(tmp_path / "chapters" / f"{name}.ipynb", as_version=4)
-        said[name] = "".join(text_of(cell) for cell in notebook.cells if cell.cell_type == "code")
-    assert said == {
-        "90_toy": "after one step: 1.00, before: 2.00\n",
-        "zh/90_toy": "一步之前：2.00，一步之后：1.00\n",
-    }

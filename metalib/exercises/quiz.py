@@ -40,7 +40,8 @@ class Quiz:
     @property
     def words(self) -> str:
         """All that a translator translates, in one piece."""
-        return "\n".join(question.words for question in self.questions)
+        told = (question.words.split("\n", 1)[1] for question in self.questions)
+        return "\n".join([*(question.text for question in self.questions), *told])
 
     def answered_right(self) -> list[str]:
         """The names of the questions answered right so far, as the progress file knows."""
