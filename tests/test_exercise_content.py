@@ -1,9 +1,11 @@
 """The Markdown of exercises and quizzes: how it is read, what is refused and where, and its translations."""
 
+import ast
 import re
 import shutil
 from pathlib import Path
 
+import chapter_code
 import pytest
 from exercise_markdown import MARKS, render
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -375,6 +377,21 @@ def test_a_quiz_is_in_both_languages_or_in_neither(folder):
 
 
 # The course's own files
+
+NOT_YET = {("01", "interval"), ("03", "meta_gradient")}
+
+
+def test_no_exercise_takes_a_name_that_its_chapter_uses():
+    for chapter in exercises.chapters().values():
+        (source,) = chapter_code.SOURCES.glob(f"{chapter.number}_*.md")
+        used = {
+            getattr(node, "id", getattr(node, "name", getattr(node, "arg", None)))
+            for code in chapter_code.cells(source.stem)
+            for node in ast.walk(ast.parse(code))
+        }
+        taken = {exercise.name for exercise in chapter.exercises} & used
+        assert not {name for name in taken if (chapter.number, name) not in NOT_YET}, chapter.number
+
 
 TRANSLATIONS = sorted({code for code in i18n.languages() if code != i18n.SOURCE})
 

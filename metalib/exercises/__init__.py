@@ -4,7 +4,7 @@
 
     exercise = exercises.get("03/inner-step")
     exercise.check(inner_step)          # passed, not attempted, or what went wrong
-    exercise.hint()                     # one more hint at every call
+    exercise.hint()                     # a hint; exercise.hint(2) for the next
     exercise.solution()
     exercises.predict("03/between", figure)     # a question; its answer opens after a guess
     exercises.get("03/quiz")            # a quiz shows itself

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from IPython.display import display
 
-from metalib.exercises import progress
+from metalib.exercises import cells, progress
 from metalib.exercises.compare import difference, is_letters, kind, letters
 from metalib.exercises.relations import relation, right_cases
 from metalib.exercises.rules import BrokenRule
@@ -116,7 +116,7 @@ class Exercise:
     slips_off: tuple[str, ...] = ()
 
     def __post_init__(self):
-        self._hints_shown = 0
+        self._hints_shown, self._hints_shown_in = 0, None  # type: int, str | None
         self._references: dict[str, Results] = {}
         self._refuse_plain_mistakes()
         self._slips = Slips(
@@ -131,16 +131,32 @@ class Exercise:
 
     def check(self, answer: Any) -> Outcome:
         """Compare `answer` with the solution; keep progress. Returns an Outcome, which a notebook shows."""
-        outcome = self.judge(answer)
+        earlier = cells.outdated(self.name, answer)
+        outcome = Outcome("rejected", earlier) if earlier else self.judge(answer)
         if outcome.status == "passed":
             progress.record(self.id, attempted=True, passed=True)
         elif outcome.status == "rejected":
             progress.record(self.id, attempted=True)
         return outcome
 
-    def hint(self) -> None:
-        """Show one more hint at every call."""
-        self._hints_shown = min(self._hints_shown + 1, len(self.hints))
+    def hint(self, number: int | None = None) -> None:
+        """Show one more hint, or the hints up to `number`.
+
+        The same cell run again (a check, with the line left in) shows the same hints: the next one comes when
+        it is asked for, by its number or in another cell. Raises ValueError where there is no such hint.
+        """
+        if number is not None and (isinstance(number, bool) or number not in range(1, len(self.hints) + 1)):
+            raise ValueError(
+                _("Hints are numbered from 1 to {n}; there is no hint {number!r}.").format(
+                    n=len(self.hints), number=number
+                )
+            )
+        place = cells.running()
+        if number is not None:
+            self._hints_shown = number
+        elif not self._hints_shown or place is None or place != self._hints_shown_in:
+            self._hints_shown = min(self._hints_shown + 1, len(self.hints))
+        self._hints_shown_in = place
         progress.record(self.id, hints=self._hints_shown)
         lines = [
             _("**Hint {n} of {total}.** {hint}").format(n=n, total=len(self.hints), hint=hint)
@@ -148,6 +164,8 @@ class Exercise:
         ]
         if self._hints_shown == len(self.hints):
             lines.append(_("That was the last hint. What comes next is `exercise.solution()`."))
+        else:
+            lines.append(_("For the next one: `exercise.hint({n})`.").format(n=self._hints_shown + 1))
         display(Note("\n\n".join(lines)))
 
     def solution(self) -> None:
@@ -324,24 +342,11 @@ class Exercise:
                 tree = ast.parse(text)
             except SyntaxError as error:
                 refuse(f"the {what} is not Python ({error})")
-            if self.name not in _defined(tree):
+            if self.name not in cells.defined(tree):
                 refuse(f"the {what} does not define {self.name!r}")
             other = seen.setdefault(ast.dump(tree), what)
             if other != what:
                 refuse(f"{other} and {what} are the same code")
-
-
-def _defined(tree: ast.Module) -> set[str]:
-    names = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names |= {
-                part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)
-            }
-    return names
 
 
 def _pointer(raised: Raised) -> str:
