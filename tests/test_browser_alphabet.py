@@ -86,7 +86,7 @@ def by_touch(page, points):
 def ink(page):
     return (
         pad(page)
-        .locator("canvas")
+        .locator(".metalib-ink")
         .evaluate("""c => c.getContext("2d")
         .getImageData(0, 0, c.width, c.height).data.filter((value, i) => i % 4 === 3 && value).length""")
     )

@@ -1,6 +1,7 @@
 """The laboratory and its surface in a real browser, under JupyterLab."""
 
 import io
+import json
 import re
 import textwrap
 
@@ -19,8 +20,9 @@ LABORATORY = """
     drawn = []
     def note(change):
         drawn.append(lab.state.alpha)
-        count.value = f"<b class='drawn'>{len(drawn)}</b>"
-    lab.surface.observe(note, "picture")
+        rows = (lab.painter.pixels(lab.state, lab.result).astype(int) * [1, 2, 3, 0]).sum(axis=(1, 2))
+        count.value = f"<b class='drawn' data-rows='{rows.tolist()}'>{len(drawn)}</b>"
+    lab.surface.observe(note, "alt")
     display(lab, count)
 """
 TRAINING = """
@@ -144,6 +146,31 @@ def test_a_dragged_slider_ends_with_its_last_value_and_no_queue(laboratory):
     )
 
 
+def test_what_is_seen_is_what_was_painted_pixel_for_pixel(laboratory):
+    page, slider = laboratory, laboratory.get_by_role("slider", name="phase φ")
+    rows = """canvas => {
+        const { width, height } = canvas;
+        const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+        return Array.from({ length: height }, (_, row) => {
+            let sum = 0;
+            for (let i = 4 * row * width; i < 4 * (row + 1) * width; i += 4) {
+                sum += pixels[i] + 2 * pixels[i + 1] + 3 * pixels[i + 2];
+            }
+            return sum;
+        });
+    }"""
+    seen = []
+    for key in ("ArrowRight", "End", "Home", *["ArrowRight"] * 3):
+        before = words(page)
+        slider.press(key)
+        wait_until(page, lambda before=before: words(page) != before, "another picture")
+        page.wait_for_timeout(300)
+        painted = json.loads(page.locator(".drawn").get_attribute("data-rows"))
+        assert page.locator(".metalib-stage canvas").first.evaluate(rows) == painted, key
+        seen.append(painted)
+    assert len(set(map(tuple, seen))) == len(seen)
+
+
 def test_the_keyboard_reaches_and_moves_every_control(laboratory):
     page = laboratory
     page.locator(".jp-CodeCell .cm-content").first.click()
@@ -207,6 +234,33 @@ def test_an_exploding_alpha_is_said_and_moves_nothing(laboratory):
     assert page.locator(".metalib-surface").bounding_box()["height"] == height
     page.get_by_role("slider", name="α (inner rate)").press("Home")
     wait_until(page, lambda: message.inner_text() == "")
+
+
+def test_a_typed_number_is_taken_or_refused_in_a_sentence(laboratory):
+    page, message = laboratory, laboratory.locator(".metalib-message")
+    readout = page.locator(".metalib-field-alpha .widget-readout")
+
+    def type_in(text, key="Enter"):
+        readout.click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(text)
+        page.keyboard.press(key)
+
+    type_in("0,02")
+    wait_until(page, lambda: "α (inner rate): 0.02;" in words(page), "taking a decimal comma")
+    assert readout.inner_text() == "0.020"
+    type_in("10", key="Tab")  # to leave it is to have typed it
+    wait_until(page, lambda: "must lie between 0.0001 and 1; 10 does not" in message.inner_text())
+    assert readout.inner_text() == "0.020" and "α (inner rate): 0.02;" in words(page)
+    type_in("much")
+    wait_until(page, lambda: "α (inner rate) must be a number, not 'much'" in message.inner_text())
+    type_in("0.5", key="Escape")
+    readout.click()  # and out again, with nothing typed
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(300)
+    assert "α (inner rate): 0.02;" in words(page) and readout.inner_text() == "0.020"
+    type_in("0.001")
+    wait_until(page, lambda: "α (inner rate): 0.001;" in words(page) and message.inner_text() == "")
 
 
 def test_training_starts_pauses_and_goes_back(browser, jupyter_lab):
@@ -310,7 +364,7 @@ def test_strokes_are_drawn_and_sent_when_the_pen_is_lifted(surface):
     box = pad.bounding_box()
     ink = """c => c.getContext("2d").getImageData(0, 0, c.width, c.height).data
         .filter((value, index) => index % 4 === 3 && value).length"""
-    canvas = pad.locator("canvas")
+    canvas = pad.locator(".metalib-ink")
     assert canvas.evaluate(ink) == 0
     page.mouse.move(box["x"] + 50, box["y"] + 50)
     page.mouse.down()

@@ -324,10 +324,10 @@ def test_fast_picture_equals_the_full_one(small, images, name, change):
 
 
 def test_what_stands_still_is_painted_once(lab):
-    background = lab.painter._background
+    background = lab.painter.ground
     for change in ({"step": 1}, {"draw": 3}, {"alpha": 0.1}, {"steps": 7}, {"ways": 3}):
         lab.set(**change)
-        assert lab.painter._background is background
+        assert lab.painter.ground is background
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_weights_bring_their_rate_and_the_ways_follow_the_head(images):
     }
     lab = AdaptationLaboratory(given, images, tasks=1)
     pictures = []
-    lab.surface.observe(lambda change: pictures.append(1), "picture")
+    lab.surface.observe(lambda change: pictures.append(1), "alt")
     alpha, start = lab.controls["alpha"], lab.controls["start"]
 
     def ways():
@@ -537,7 +537,7 @@ def test_the_average_is_worked_out_while_the_kernel_is_idle(images):
         assert lab.result.average.n == 5, "the still picture is complete"
         counts = []
         lab.set(alpha=0.05)
-        lab.surface.observe(lambda change: counts.append(lab.result.average.n), "picture")
+        lab.surface.observe(lambda change: counts.append(lab.result.average.n), "alt")
         assert lab.result.average.n == 0 and lab.is_averaging
         assert "0 of 5 tasks" in said(lab)
         for _bit in range(2000):

@@ -230,7 +230,7 @@ def test_a_drawing_under_way_goes_along_to_the_query(empty):
         empty.start_again()
         empty.write_strokes(LINE)
         drawn = []
-        empty.surface.observe(lambda change, drawn=drawn: drawn.append(1), "picture")
+        empty.surface.observe(lambda change, drawn=drawn: drawn.append(1), "alt")
         if by == "python":
             empty.set(target=QUERY)
         else:
@@ -508,12 +508,12 @@ def states(lab):
 
 
 def test_fast_picture_equals_the_full_one_and_renews_no_background(lab):
-    background, seen = lab.painter._background, 0
+    background, seen = lab.painter.ground, 0
     for name in states(lab):
         full = np.asarray(lab.painter.full(lab.state, lab.result).canvas.buffer_rgba())
         assert (lab.painter.pixels(lab.state, lab.result) == full).all(), name
         seen += 1
-    assert seen == 7 and lab.painter._background is background
+    assert seen == 7 and lab.painter.ground is background
 
 
 def test_no_text_is_small_cut_off_or_over_another(lab):

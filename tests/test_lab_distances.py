@@ -210,13 +210,13 @@ def test_a_region_has_its_classs_colour_and_fills_the_axes(resolution):
 
 def test_dragging_draws_no_background_anew():
     lab = DistanceLaboratory()
-    background = lab.painter._background
+    background = lab.painter.ground
     lab.set(query=(1.0, 1.0))
     lab.move(2, 0.5, 0.5)
     lab.set(temperature=0.1, distance="cosine", truth=1)
-    assert lab.painter._background is background
+    assert lab.painter.ground is background
     lab.set(classes=4)
-    assert lab.painter._background is not background
+    assert lab.painter.ground is not background
 
 
 def test_no_text_is_small_or_cut_off():

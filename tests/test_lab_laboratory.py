@@ -206,7 +206,7 @@ def test_one_control_moves_another_in_one_picture(lab):
     lab = Laboratory(
         State, compute, Dots(), follow=lambda before, after: replace(after, height=0.05 * after.count)
     )
-    lab.surface.observe(lambda change: shown.append(change.new), "picture")
+    lab.surface.observe(lambda change: shown.append(change.new), "changes")
     from_browser(lab.controls["count"], value=6)
     assert lab.controls["height"].value == lab.state.height == pytest.approx(0.3)
     assert len(shown) == 1

@@ -158,11 +158,13 @@ def test_fast_picture_equals_the_full_draw(name, change):
 
 def test_dragging_paints_no_background_anew():
     lab = LandscapeLaboratory()
-    background = lab.painter._background
+    axes, ground = lab.painter._still, lab.painter.ground
     lab.set(theta=(1.0, 1.0), moves=5)
-    assert lab.painter._background is background
-    lab.set(alpha=0.2)
-    assert lab.painter._background is not background
+    assert lab.painter.ground is ground
+    lab.set(alpha=0.2)  # new contours, the same axes
+    assert lab.painter.ground is not ground and lab.painter._still is axes
+    lab.set(landscape="waves")
+    assert lab.painter._still is not axes
 
 
 def test_no_text_is_small_or_cut_off():
@@ -232,7 +234,7 @@ def test_keys_move_theta_and_play():
 def test_another_landscape_begins_at_its_own_start_in_one_picture():
     lab = LandscapeLaboratory(moves=5)
     drawn = []
-    lab.surface.observe(lambda change: drawn.append(1), "picture")
+    lab.surface.observe(lambda change: drawn.append(1), "changes")
     lab.controls["landscape"].value = "waves"
     np.testing.assert_allclose(lab.result.theta, LANDSCAPES["waves"].start)
     assert lab.controls["moves"].value == 0 and drawn == [1]

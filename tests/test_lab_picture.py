@@ -60,7 +60,6 @@ def test_without_renew_a_changed_limit_would_be_missed():
     picture = Dots()
     picture.renew = lambda: None
     picture.pixels(None, RESULTS[0])
-    picture._background = picture._background or "never painted"
     full = np.asarray(picture.full(None, RESULTS[2]).canvas.buffer_rgba())
     assert (picture.pixels(None, RESULTS[2]) != full).any()
 

@@ -170,9 +170,9 @@ def test_fast_picture_equals_the_full_one(lab, change):
     result, painter = lab.compute(state), lab.painter
     full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
     assert (painter.pixels(state, result) == full).all()
-    background = painter._background
+    background = painter.ground
     painter.pixels(lab.state, lab.result)
-    assert painter._background is background, "nothing that stands still has changed"
+    assert painter.ground is background, "nothing that stands still has changed"
 
 
 def test_no_text_is_small_or_cut_off(lab):
@@ -205,7 +205,7 @@ def test_the_pointer_finds_drawings_and_points(lab):
     surface.pointer("down", x / 1000, 1 - y / painter.height, pressed=True)
     assert np.linalg.norm(lab.result.examples[lab.state.pointed] - wanted) < 1e-9
     drawn = []
-    surface.observe(lambda change: drawn.append(1), "picture")
+    surface.observe(lambda change: drawn.append(1), "alt")
     surface.pointer("move", x / 1000, 1 - y / painter.height)
     assert drawn == [], "what is pointed at already is not drawn again"
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -25,6 +25,68 @@ import traitlets
 from metalib.i18n import _
 
 _LABEL = {"description_width": "96px"}
+
+
+def outside(name: str, value: Any, low: float, high: float) -> ValueError:
+    """The sentence about a number that lies outside."""
+    if isinstance(value, float):
+        value = f"{value:g}"
+    return ValueError(
+        _("{name} must lie between {low:g} and {high:g}; {value} does not.").format(
+            name=name, low=low, high=high, value=value
+        )
+    )
+
+
+def none_of(name: str, value: Any, options: Iterable[Any]) -> ValueError:
+    """The sentence about a choice that there is not."""
+    return ValueError(
+        _("{name} must be one of {allowed}, not {value!r}.").format(
+            name=name, allowed=", ".join(map(repr, options)), value=value
+        )
+    )
+
+
+class _Outspoken:
+    """A slider whose value is put from Python: outside its limits it says so, where ipywidgets would take the
+    nearest value without a word."""
+
+    @traitlets.validate("value")
+    def _validate_value(self: Any, proposal: Any) -> Any:
+        low, high = self._limits()
+        value = proposal["value"]
+        near = 1e-9 * abs(high)  # of a log slider, a power is the limit
+        if not low - near <= value <= high + near:
+            raise outside(self.description, value, low, high)
+        return min(max(value, low), high)
+
+    def _limits(self: Any) -> tuple[float, float]:
+        return self.min, self.max
+
+
+class WholeSlider(_Outspoken, widgets.IntSlider):
+    """A slider over whole numbers."""
+
+
+class LinearSlider(_Outspoken, widgets.FloatSlider):
+    """A slider over real numbers."""
+
+
+class LogSlider(_Outspoken, widgets.FloatLogSlider):
+    """A slider whose steps are factors."""
+
+    def _limits(self) -> tuple[float, float]:
+        return self.base**self.min, self.base**self.max
+
+
+class Menu(widgets.Dropdown):
+    """One of several."""
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal: Any) -> Any:
+        if proposal["value"] not in self._options_values:
+            raise none_of(self.description, proposal["value"], self._options_values)
+        return proposal["value"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +102,10 @@ class Control:
     def widget(self, value: Any) -> Any:
         """The ipywidget, or None."""
         return None
+
+    def typed(self, text: str) -> Any:
+        """What a learner has typed beside it, as the state keeps it. Raises as `check`, by its label."""
+        return self.check(_(self.label), text)
 
     def narrowed(self, allowed: Any) -> Control:
         """The same control with other options, or with other limits (low, high)."""
@@ -93,12 +159,21 @@ class Range(Control):
         number = self.number(name, value)
         near = 0 if self.kind == "whole" else 1e-9 * abs(self.high)
         if not self.low - near <= number <= self.high + near:  # not a number is neither
-            raise ValueError(
-                _("{name} must lie between {low:g} and {high:g}; {value} does not.").format(
-                    name=name, low=self.low, high=self.high, value=value
-                )
-            )
+            raise outside(name, value, self.low, self.high)
         return number
+
+    def typed(self, text: str) -> Any:
+        """A number as people write it: with a decimal comma, a real minus sign, spaces around it."""
+        name, said = _(self.label), text.strip()
+        try:
+            number = float(said.replace("−", "-").replace(",", "."))
+        except ValueError:
+            number = said  # type: ignore[assignment]  # which is refused below
+        if self.kind == "whole" and isinstance(number, float) and number.is_integer():
+            number = int(number)
+        elif self.kind == "whole" and isinstance(number, float) and not math.isfinite(number):
+            raise outside(name, number, self.low, self.high)
+        return self.check(name, number)
 
     def number(self, name: str, value: Any) -> Any:
         """The value as a number of this kind, wherever it lies."""
@@ -116,13 +191,13 @@ class Range(Control):
 
     def widget(self, value: Any) -> Any:
         if self.kind == "whole":
-            return widgets.IntSlider(value, min=self.low, max=self.high, **self._style())
+            return WholeSlider(value, min=self.low, max=self.high, **self._style())
         if self.kind == "linear":
-            return widgets.FloatSlider(
+            return LinearSlider(
                 value, min=self.low, max=self.high, step=self.step, readout_format=self.form, **self._style()
             )
         low, high = math.log10(self.low), math.log10(self.high)
-        return widgets.FloatLogSlider(
+        return LogSlider(
             value, base=10, min=low, max=high, step=0.025, readout_format=self.form, **self._style()
         )
 
@@ -146,16 +221,11 @@ class OneOf(Control):
         for known in self.options:
             if value == known and type(value) is type(known):
                 return known
-        allowed = ", ".join(map(repr, self.options))
-        raise ValueError(
-            _("{name} must be one of {allowed}, not {value!r}.").format(
-                name=name, allowed=allowed, value=value
-            )
-        )
+        raise none_of(name, value, self.options)
 
     def widget(self, value: Any) -> Any:
         pairs = [(_(label), known) for known, label in self.options.items()]
-        return widgets.Dropdown(options=pairs, value=value, **self._style())
+        return Menu(options=pairs, value=value, **self._style())
 
     def _written(self, value: Any) -> str:
         return _(self.options[value])

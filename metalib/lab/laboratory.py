@@ -97,6 +97,7 @@ class Laboratory:
         self.result: Any = None
         self.surface = Surface(width=painter.width, height=painter.height, label=label)
         self.surface.observe(self._resized, "resolution")
+        self.surface.on_typed(lambda name, text: self.enter(name, text))
         self.parts = tuple(on)
 
         unknown = [name for name in initial or {} if name not in self._declared]
@@ -139,6 +140,15 @@ class Laboratory:
                 return self.go(replace(wanted, **{name: getattr(asked, name) for name in values}))
             finally:
                 self._put(self.state)
+
+    def enter(self, name: str, text: str) -> Any:
+        """Type a number beside a control's slider, as a learner would: "0,01" is 0.01.
+
+        Raises:
+            ValueError, TypeError: no number, or outside the limits, in a sentence with the control's label;
+                or as `set`.
+        """
+        return self.set(**{name: self._controls[name].typed(text)})
 
     def go(self, state: Any) -> Any:
         """Compute and show a whole state; returns the result. Should that ask for another state, the newest
@@ -201,12 +211,13 @@ class Laboratory:
         controls = self._narrow(state)
         state = self._checked(state, controls)
         result = self.compute(state)
-        pixels = self.painter.png(state, result)
+        pixels = self.painter.pixels(state, result)
         words, shows = self.painter.words(state, result), self.painter.describe(state, result)
         settings = [one.told(getattr(state, name)) for name, one in controls.items()]
         before, self.state, self.result = self.state, state, result
         with self.surface.hold_sync():
-            self.surface.show(pixels, all_in_words(settings, words, shows), as_json(words))
+            alt = all_in_words(settings, words, shows)
+            self.surface.paint(pixels, self.painter.ground, alt, as_json(words))
             self.surface.say(words.remark)
         self._renew(controls)
         # What is shown again moves no control: one may just have been moved, its change waiting for the lock.
@@ -252,6 +263,7 @@ class Laboratory:
             self._held = held
 
     def _observe(self, name: str, widget: Any) -> None:
+        widget.add_class(f"metalib-field-{name}")  # by which the browser says where something was typed
         widget.observe(lambda change: self._changed(name, change), "value")
 
     def _changed(self, name: str, change: Any) -> None:
@@ -278,7 +290,8 @@ class Laboratory:
     def _resized(self, change: Any) -> None:
         with self.lock:
             self.painter.resolution = change.new
-            self.surface.picture = self.painter.png(self.state, self.result)
+            pixels = self.painter.pixels(self.state, self.result)
+            self.surface.paint(pixels, self.painter.ground, self.surface.alt, self.surface.words)
 
     def _grid(self) -> widgets.GridBox:
         # As many columns as fit: three on a laptop, two or one on an enlarged projector.

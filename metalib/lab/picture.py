@@ -8,6 +8,7 @@ top. `Painter.full` paints everything; a test compares the two pixel for pixel.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,33 @@ from metalib.lab.png import encode_png
 from metalib.lab.words import Words
 
 MOVING = 10  # zorder of what moves: above all that stands still
+
+
+class Layer(Artist):
+    """Artists that stand still for a while, such as contours; they lie below all that moves.
+
+    To change them takes no painting of the axes, whose ticks and labels take longer than all the rest.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        super().__init__()
+        self.parts: list[Artist] = []
+        self.changed = True
+        self.set_zorder(MOVING / 2)
+        axes.add_artist(self)
+
+    def put(self, parts: list[Artist]) -> None:
+        """Show these, which stand on the axes already, in place of those before; the first is the lowest."""
+        for part in self.parts:
+            if part.axes is not None:  # else it went with another, as a contour's labels do
+                part.remove()
+        for part in parts:
+            part.set_animated(True)  # the axes leave them to this layer
+        self.parts, self.changed = parts, True
+
+    def draw(self, renderer: Any) -> None:
+        for part in self.parts:
+            part.draw(renderer)
 
 
 class Painter:
@@ -39,8 +67,8 @@ class Painter:
                 return f"They lie at {result}."
 
     What moves is `animated`, in matplotlib's word, and lies above what stands still (it gets `MOVING` as its
-    zorder where it has less). When `update` has to change something that stands still, it calls
-    `self.renew()`.
+    zorder where it has less). What changes now and then, and takes long, is a `Layer` between the two. When
+    `update` has to change something else that stands still, it calls `self.renew()`.
     """
 
     width = look.WIDTH
@@ -50,7 +78,9 @@ class Painter:
         self._resolution = 1.0
         self._canvas: FigureCanvasAgg | None = None
         self._moving: list[Artist] = []
-        self._background: Any = None
+        self._layers: list[Layer] = []
+        self._still: np.ndarray | None = None  # without the layers
+        self._ground: np.ndarray | None = None
 
     def build(self, figure: Figure) -> None:
         """Put the axes and all artists on an empty figure, `animated` those that `update` changes."""
@@ -71,7 +101,14 @@ class Painter:
 
     def renew(self) -> None:
         """Paint everything next time: something that stands still has changed."""
-        self._background = None
+        self._still = self._ground = None
+
+    @property
+    def ground(self) -> np.ndarray:
+        """What stands still, as `pixels` gives the whole: the same array until something of it changes."""
+        if self._ground is None:
+            raise RuntimeError("No picture has been painted yet.")
+        return self._ground
 
     @property
     def resolution(self) -> float:
@@ -101,15 +138,26 @@ class Painter:
                 self._canvas = self._start(animated=True)
         canvas = self._canvas
         self.update(state, result)
-        if self._background is None:
+        if self._still is None:
             with look.style():
                 canvas.draw()
-            self._background = canvas.copy_from_bbox(canvas.figure.bbox)
-        canvas.restore_region(self._background)
+            self._still, self._ground = np.array(canvas.buffer_rgba()), None
+        pixels = np.asarray(canvas.buffer_rgba())
+        if self._ground is None or any(layer.changed for layer in self._layers):
+            pixels[:] = self._still
+            self._draw(canvas, self._layers)
+            self._ground = pixels.copy()
+        else:
+            pixels[:] = self._ground
+        self._draw(canvas, self._moving)
+        return pixels
+
+    def _draw(self, canvas: FigureCanvasAgg, artists: Sequence[Artist]) -> None:
         renderer = canvas.get_renderer()
-        for artist in self._moving:
+        for artist in artists:
             artist.draw(renderer)
-        return np.asarray(canvas.buffer_rgba())
+            if isinstance(artist, Layer):
+                artist.changed = False
 
     def png(self, state: Any, result: Any) -> bytes:
         """The picture as a PNG file, by the fast road."""
@@ -132,11 +180,14 @@ class Painter:
         figure = Figure(figsize=size, dpi=look.DPI * self._resolution)
         canvas = FigureCanvasAgg(figure)
         self.build(figure)
-        self._moving = []
-        for (
-            axes
-        ) in figure.axes:  # in the order of a full draw: from low to high, and what was made first first
-            moving = [artist for artist in axes.get_children() if artist.get_animated()]
+        self._moving, self._layers = [], []
+        # In the order of a full draw: from low to high, and what was made first first.
+        for axes in figure.axes:
+            layers = [artist for artist in axes.get_children() if isinstance(artist, Layer)]
+            for layer in layers:
+                layer.set_animated(animated)
+            self._layers += layers
+            moving = [a for a in axes.get_children() if a.get_animated() and a not in layers]
             for artist in moving:
                 artist.set_zorder(max(MOVING, artist.get_zorder()))
                 artist.set_animated(animated)

@@ -13,31 +13,79 @@ function element(tag, className, parent) {
   return node;
 }
 
-// Pictures: the next one is decoded before it takes the place of the last, so nothing flickers. One is decoded
-// at a time and only the newest of those that wait is shown.
+// Pictures: a ground, and changes painted on it. A new ground is decoded before it takes the place of the last, so
+// nothing flickers; changes on the ground that is there are painted at once. One picture is made at a time, and of
+// those that wait only the newest is shown.
 function showPictures(model, stage) {
   let image = element("img", "", stage);
+  const canvas = element("canvas", "", stage);
+  canvas.setAttribute("aria-hidden", "true"); // the image has the text alternative
+  const pen = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   let shown = 0, url = null, busy = false, stale = false;
+  let ground = null; // the bytes of what is on the canvas below the changes
+  let still = null; // its pixels, once something was changed
+  let moving = null, pixels = null; // those with the changes: twice the same memory
+  let runs = []; // what has been changed: [from, to), one after the other
 
-  async function swap() {
-    const bytes = model.get("picture");
+  async function newGround(bytes) {
     const next = new Image();
     next.alt = model.get("alt");
     next.draggable = false;
-    if (!bytes || !bytes.byteLength) return;
     const nextUrl = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
     next.src = nextUrl;
     try {
       await next.decode();
     } catch {
       URL.revokeObjectURL(nextUrl);
-      return; // the last good picture stays
+      return false; // the last good picture stays
     }
+    canvas.width = next.naturalWidth;
+    canvas.height = next.naturalHeight;
+    pen.drawImage(next, 0, 0);
+    still = null;
+    runs = [];
+    ground = bytes;
     image.replaceWith(next);
     image = next;
     if (url) URL.revokeObjectURL(url);
     url = nextUrl;
+    return true;
+  }
+
+  // See changes.py for what the bytes are.
+  function paint(bytes) {
+    const number = bytes ? Math.floor(bytes.byteLength / 10) : 0;
+    if (number && !still) {
+      pixels = pen.getImageData(0, 0, canvas.width, canvas.height);
+      moving = new Uint32Array(pixels.data.buffer);
+      still = moving.slice();
+    }
+    if (still) change(bytes, number);
     stage.dataset.pictures = ++shown;
+  }
+
+  function change(bytes, number) {
+    // A copy: theirs may begin anywhere.
+    const data = number ? bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) : new ArrayBuffer(0);
+    const starts = new Uint32Array(data, 0, number);
+    const colours = new Uint32Array(data, 4 * number, number);
+    const lengths = new Uint16Array(data, 8 * number, number);
+    let first = moving.length, last = 0;
+    const touch = (from, to) => { first = Math.min(first, from); last = Math.max(last, to); };
+    for (let i = 0; i < runs.length; i += 2) {
+      for (let at = runs[i]; at < runs[i + 1]; at++) moving[at] = still[at];
+    }
+    if (runs.length) touch(runs[0], runs.at(-1));
+    runs = new Array(2 * number);
+    for (let i = 0; i < number; i++) {
+      const end = starts[i] + lengths[i];
+      moving.fill(colours[i], starts[i], end);
+      runs[2 * i] = starts[i];
+      runs[2 * i + 1] = end;
+    }
+    if (number) touch(runs[0], runs.at(-1));
+    const top = Math.floor(first / canvas.width), bottom = Math.ceil(last / canvas.width);
+    if (bottom > top) pen.putImageData(pixels, 0, 0, 0, top, canvas.width, bottom - top);
   }
 
   async function show() {
@@ -46,17 +94,19 @@ function showPictures(model, stage) {
     busy = true;
     while (stale) {
       stale = false;
-      await swap();
+      const bytes = model.get("ground");
+      if (!bytes || !bytes.byteLength) continue;
+      if (bytes === ground || (await newGround(bytes) && bytes === model.get("ground"))) paint(model.get("changes"));
     }
     busy = false;
   }
 
   const relabel = () => { image.alt = model.get("alt"); };
-  model.on("change:picture", show);
+  model.on("change:ground change:changes", show);
   model.on("change:alt", relabel);
   show();
   return () => {
-    model.off("change:picture", show);
+    model.off("change:ground change:changes", show);
     model.off("change:alt", relabel);
     if (url) URL.revokeObjectURL(url);
   };
@@ -250,6 +300,41 @@ function tendControls(root) {
   };
 }
 
+// What is typed into a slider's number goes to the kernel as it is, which takes it or says in a sentence why not.
+// ipywidgets would take the nearest possible number, and 0 for 0,01, without a word.
+function tendTyping(model, root) {
+  const before = new WeakMap(); // a number that is being typed -> what stood there
+  let box = null;
+  const number = (event) => event.target.closest?.(".widget-readout[contenteditable=true]");
+
+  function begin(event) {
+    const node = number(event);
+    if (node && !before.has(node)) before.set(node, node.textContent);
+  }
+  function done(event) {
+    const node = number(event);
+    if (!node || (event.type === "keydown" && event.key !== "Enter" && event.key !== "Escape")) return;
+    event.stopImmediatePropagation();
+    if (event.type === "keydown") event.preventDefault();
+    if (!before.has(node)) return;
+    const text = node.textContent;
+    node.textContent = before.get(node); // the new one follows with the new picture
+    before.delete(node);
+    const field = node.closest("[class*=metalib-field-]")?.className.match(/metalib-field-(\w+)/)[1];
+    if (field && event.key !== "Escape") model.send({ kind: "typed", field, text: text.slice(0, 80) });
+  }
+  const handlers = { beforeinput: begin, keydown: done, blur: done };
+  const start = requestAnimationFrame(() => { // the view is not in the page yet
+    box = root.closest(".metalib-laboratory");
+    if (root.closest(".metalib-pad")) box = null;
+    for (const [name, handler] of Object.entries(handlers)) box?.addEventListener(name, handler, true);
+  });
+  return () => {
+    cancelAnimationFrame(start);
+    for (const [name, handler] of Object.entries(handlers)) box?.removeEventListener(name, handler, true);
+  };
+}
+
 function render({ model, el }) {
   const root = element("div", "metalib-surface", el);
   const words = element("div", "metalib-words", root);
@@ -266,6 +351,7 @@ function render({ model, el }) {
   let pressed = false;
 
   const stopTending = tendControls(root);
+  const stopTyping = tendTyping(model, root);
 
   function place(event) {
     const box = stage.getBoundingClientRect();
@@ -356,6 +442,7 @@ function render({ model, el }) {
   return () => {
     sizes.disconnect();
     stopTending();
+    stopTyping();
     stopPictures();
     stopWords();
     for (const stop of stopKeeping) stop();

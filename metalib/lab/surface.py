@@ -2,11 +2,14 @@
 
 The browser's half is `surface.js`. What the two promise together:
 
-- a new picture is decoded before it replaces the last one, at a fixed aspect ratio: nothing flickers;
+- a picture is a *ground*, a PNG file, with *changes* painted on it (`metalib.lab.changes`); mostly the ground
+  stays and only new changes are sent, which the browser paints at once;
+- a new ground is decoded before it replaces the last one, at a fixed aspect ratio: nothing flickers;
 - pointer events (mouse, pen, touch) come in picture coordinates, from (0, 0) top left to (1, 1) bottom right;
 - a move is sent only when the last was answered, and then the newest: a dragged pointer builds no queue;
 - keys arrive while the picture has the focus; where nothing listens, it takes no focus;
-- strokes are drawn live and reach the kernel when the pen is lifted.
+- strokes are drawn live and reach the kernel when the pen is lifted;
+- what is typed into a slider's number in the same laboratory is reported as it was typed.
 """
 
 from __future__ import annotations
@@ -19,11 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import numpy as np
 import traitlets
 
 from metalib.i18n import _
+from metalib.lab.changes import apply_changes, encode_changes
+from metalib.lab.png import encode_png
 
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
+MOST = 160_000
+"""Bytes of changes: where there are more, a new ground is shorter."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,8 @@ class Surface(anywidget.AnyWidget):
     _css = Path(__file__).with_name("surface.css").read_text("utf-8")
     _ipython_display_ = None  # ipywidgets 7 would show its own bundle, without the still picture
 
-    picture = traitlets.Bytes(b"").tag(sync=True)  # a whole PNG file
+    ground = traitlets.Bytes(b"").tag(sync=True)  # a whole PNG file
+    changes = traitlets.Bytes(b"").tag(sync=True)  # what is painted on it: metalib.lab.changes
     alt = traitlets.Unicode("").tag(sync=True)
     words: traitlets.List[Any] = traitlets.List().tag(
         sync=True
@@ -84,15 +93,46 @@ class Surface(anywidget.AnyWidget):
         # Not `layout=`: a Layout of our own would be shared by nobody, a width is all we need.
         super().__init__(**traits)
         self.layout.width = "100%"
-        self._listeners: dict[str, list[Callable]] = {"pointer": [], "key": []}
+        self._ground: np.ndarray | None = None  # its pixels, where they are known
+        self._picture = b""  # the whole picture as a PNG file, once somebody has asked for it
+        self._listeners: dict[str, list[Callable]] = {"pointer": [], "key": [], "typed": []}
         self.on_msg(self._receive)
 
     def show(self, picture: bytes, alt: str, words: list | None = None) -> None:
         """Show a PNG file, its text alternative and the words above it; all change in one message."""
         with self.hold_sync():
-            self.picture = picture
+            self._put(picture, b"")
+            self._ground, self._picture = None, picture
             self.alt = alt
             self.words = words or []
+
+    def paint(self, pixels: np.ndarray, ground: np.ndarray, alt: str, words: list | None = None) -> None:
+        """As `show`, for pixels, uint8 (height, width, 4), opaque. `ground`: what of them stands still."""
+        with self.hold_sync():
+            changes = None
+            if self._ground is not None and self._ground.shape == pixels.shape:
+                changes = encode_changes(pixels, self._ground, MOST)
+            if changes is not None:
+                self._put(self.ground, changes)
+            else:
+                changes = encode_changes(pixels, ground, MOST)
+                # Where nearly everything moves the picture itself is what the next ones change.
+                self._ground = pixels.copy() if changes is None else ground
+                self._put(encode_png(self._ground), changes or b"")
+            self.alt = alt
+            self.words = words or []
+
+    def _put(self, ground: bytes, changes: bytes) -> None:
+        if (ground, changes) != (self.ground, self.changes):
+            self._picture = b""
+        self.ground, self.changes = ground, changes
+
+    @property
+    def picture(self) -> bytes:
+        """The picture that is shown, as a PNG file."""
+        if not self._picture and self._ground is not None:
+            self._picture = encode_png(apply_changes(self._ground, self.changes))
+        return self._picture
 
     def say(self, message: str, failed: bool = False) -> None:
         """Put one sentence below the picture ("" clears it)."""
@@ -109,6 +149,16 @@ class Surface(anywidget.AnyWidget):
         """Call `callback(KeyEvent)` for every key pressed while the picture has the focus."""
         self._listeners["key"].append(callback)
         self.interactive = True
+
+    def on_typed(self, callback: Callable[[str, str], object]) -> None:
+        """Call `callback(field, text)` when something was typed into a slider's number in the same
+        laboratory."""
+        self._listeners["typed"].append(callback)
+
+    def typed(self, field: str, text: str) -> None:
+        """Act as somebody who types. Raises what a callback raises."""
+        for callback in self._listeners["typed"]:
+            callback(field, text)
 
     def pointer(self, kind: str, x: float, y: float, **details: Any) -> None:
         """Act as the pointer would. Raises what a callback raises."""
@@ -134,6 +184,8 @@ class Surface(anywidget.AnyWidget):
         try:
             if kind == "key":
                 self.key(**event)
+            elif kind == "typed":
+                self.typed(**event)
             elif kind is not None:
                 self.pointer(kind, **event)
         except Exception as error:  # the browser has nowhere else to show it

@@ -29,7 +29,7 @@ from metalib.lab.landscape.objectives import (
 )
 from metalib.lab.panels import arrow, line
 from metalib.lab.parts import ARROWS, Drag, Keys, Play, View
-from metalib.lab.picture import Painter
+from metalib.lab.picture import Layer, Painter
 from metalib.lab.surface import KeyEvent
 from metalib.lab.words import Entry, Panel, Words
 from metalib.tasks.landscapes import LANDSCAPES, NAMES, Landscape
@@ -142,7 +142,7 @@ class LandscapePainter(Painter):
         places = ((0.058, 0.145, 0.425, 0.835), (0.558, 0.145, 0.425, 0.835))
         self.panels = self.left, self.right = [figure.add_axes(place) for place in places]
         self.known: dict[Axes, tuple] = {}  # of which landscape, α and steps the contours are
-        self.scenery: dict[Axes, list[Any]] = {self.left: [], self.right: []}
+        self.scenery = {axes: Layer(axes) for axes in self.panels}
         self.marks, self.trails, self.thetas = [], [], []
         for axes in self.panels:
             axes.grid(False)
@@ -160,7 +160,7 @@ class LandscapePainter(Painter):
         self.joint = arrow(self.left, color=look.BLACK, **size)
 
     def update(self, state: LandscapeState, result: LandscapeResult) -> None:
-        # The contours are made anew where they have changed: on the right with every α, on the left seldom.
+        # Contours are made anew where they have changed: on the right with every α, on the left seldom.
         for axes, scene in (
             (self.left, (state.landscape, 0.0, 0)),
             (self.right, (state.landscape, state.alpha, state.steps)),
@@ -168,7 +168,6 @@ class LandscapePainter(Painter):
             if self.known.get(axes) != scene:
                 self.known[axes] = scene
                 self._scenery(axes, *scene)
-                self.renew()
         for axes_marks in self.marks:
             for mark, place in zip(axes_marks, result.optima, strict=True):
                 mark.set_data(*place[:, None])
@@ -196,18 +195,20 @@ class LandscapePainter(Painter):
 
     def _scenery(self, axes: Axes, name: str, alpha: float, steps: int) -> None:
         """Contours of the mean loss after so many steps, on one scale; on the left each task's as well."""
-        for made in self.scenery[axes]:
-            made.remove()
         land = LANDSCAPES[name]
         x, y, points = grid(name)
         values = np.clip(objective(land, points, alpha, steps), 1e-9, 1e6)
-        axes.set(xlim=land.window[:2], ylim=land.window[2:], xlabel=_(land.axes[0]), ylabel=_(land.axes[1]))
+        if axes.get_xlabel() != _(land.axes[0]) or (*axes.get_xlim(), *axes.get_ylim()) != land.window:
+            axes.set(
+                xlim=land.window[:2], ylim=land.window[2:], xlabel=_(land.axes[0]), ylabel=_(land.axes[1])
+            )
+            self.renew()
         bands = axes.contourf(x, y, values, levels=(0, *LEVELS, 1e7), colors=GREYS, antialiased=False)
         lines = axes.contour(x, y, values, levels=LEVELS, colors="#8a8f98", linewidths=1.0)
         axes.clabel(lines, fontsize=look.SMALL, fmt="%g", colors="#4a4f57")
-        self.scenery[axes] = [bands, lines]  # a contour takes its labels along when it goes
+        parts = [bands, lines, *lines.labelTexts]
         if axes is self.right:
-            return
+            return self.scenery[axes].put(parts)
         for losses, centre, (colour, marker) in zip(
             land.loss(points[None]), land.centres, TASKS, strict=False
         ):
@@ -215,7 +216,8 @@ class LandscapePainter(Painter):
             ring = axes.contour(x, y, losses, levels=level, colors=[colour], linewidths=1.8, linestyles="--")
             (mark,) = axes.plot(*centre, marker, color="white", markersize=9)
             mark.set(markeredgecolor=colour, markeredgewidth=2)
-            self.scenery[axes] += [ring, mark]
+            parts += [ring, mark]
+        self.scenery[axes].put(parts)
 
     def words(self, state: LandscapeState, result: LandscapeResult) -> Words:
         titles = (

@@ -1,0 +1,123 @@
+"""A learner's desk, for tests and benchmarks: a JupyterLab of their own, and a browser without a screen."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+LAB_SECONDS = 90  # how long a busy machine may take to start JupyterLab
+
+
+def find_browser() -> str | None:
+    """The first Chromium or Chrome: CHROMIUM, then the path, then where macOS and Windows put it."""
+    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome", "chrome"]
+    for name in filter(None, names):
+        if found := shutil.which(name):
+            return found
+    places = [
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    ]
+    for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
+        if folder := os.environ.get(variable):
+            places.append(str(Path(folder, "Google", "Chrome", "Application", "chrome.exe")))
+    return next((place for place in places if Path(place).is_file()), None)
+
+
+@dataclass(frozen=True)
+class JupyterLab:
+    """A running JupyterLab and the folder that it serves."""
+
+    base: str  # http://127.0.0.1:<port>
+    token: str
+    folder: Path  # what it serves: add files, look at what a learner saved
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """The start page, token included."""
+        return f"{self.base}/lab?token={self.token}"
+
+    def notebook(self, name: str) -> str:
+        """The address that opens one notebook, such as "03_maml.ipynb", in a fresh workspace."""
+        return f"{self.base}/lab/tree/{name}?token={self.token}&reset"
+
+
+@contextmanager
+def jupyter_lab(home: Path, folder: Path, paths: list[Path], **environment: str) -> Iterator[JupyterLab]:
+    """A JupyterLab on a free port of this machine that serves `folder`.
+
+    Settings, workspaces and history lie in `home`: nothing of the developer's is used, nothing left behind.
+    `paths` come first on its kernels' path, `environment` into their environment. Raises RuntimeError, with
+    the end of its log, where it does not start.
+    """
+    # The kernel is found in the environment of this Python (share/jupyter/kernels), which these do not hide.
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [*map(str, paths), os.environ.get("PYTHONPATH")])),
+        **environment,
+    }
+    page_config = home / "config" / "labconfig" / "page_config.json"
+    page_config.parent.mkdir(parents=True)
+    announcements = "@jupyterlab/apputils-extension:announcements"
+    page_config.write_text(json.dumps({"disabledExtensions": {announcements: True}}), "utf-8")
+
+    token = "learning-to-learn"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"),
+        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
+        *(f"--IdentityProvider.token={token}", "--LabApp.news_url="),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    lab = JupyterLab(f"http://127.0.0.1:{port}", token, folder, home / "log.txt")
+    with open(lab.log, "wb") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        _wait_for(server, lab)
+        yield lab
+    finally:
+        server.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(20)
+        server.kill()
+        server.wait()
+
+
+def _wait_for(server: subprocess.Popen, lab: JupyterLab) -> None:
+    status = f"{lab.base}/api/status?token={lab.token}"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy to this very machine
+    end = time.monotonic() + LAB_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(urllib.error.URLError, OSError), opener.open(status, timeout=5):
+            return
+        time.sleep(0.2)
+    said = lab.log.read_text("utf-8", "replace")[-3000:]
+    raise RuntimeError(f"JupyterLab did not start within {LAB_SECONDS} s:\n{said}")
