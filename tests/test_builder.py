@@ -395,7 +395,11 @@ def test_a_cell_that_shows_its_answer_beside_the_prediction_stops_the_build(buil
     shutil.copytree(built[0], root)
     edit(root, 'exercises.predict("97/ranking")', 'print("0.5")\nexercises.predict("97/ranking")')
     assert chapters.main(["97"], root=root) == 1
-    assert "97_toy.md: beside its prediction this cell shows its answer" in capsys.readouterr().err
+    assert "97_toy.md: beside the prediction 97/ranking its cell shows something" in capsys.readouterr().err
+    edit(root, 'print("0.5")\n', "")
+    edit(root, '"97/ranking")', '"97/ranking", figure)')
+    assert chapters.main(["97"], root=root) == 1
+    assert "97_toy.md: 97/ranking shows 1 pictures and has an 'Alt:' for 0" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -163,12 +164,29 @@ def test_board_says_each_state_in_words(toy_chapter):
     ]
 
 
-def test_board_as_text_and_as_an_accessible_table(toy_chapter):
+def test_board_is_a_row_a_chapter_that_opens(toy_chapter):
+    assert repr(exercises.board()).startswith(
+        "97 A toy chapter  ○○○  0 of 3 done, 0 of 3 predictions made\n\n"
+    )
     progress.record("97/inner-step", passed=True)
-    text, table = repr(exercises.board()), exercises.board()._repr_html_()
-    assert "97 A toy chapter\n  ✓ The inner step: passed\n" in text and "1 of 3 done." in text
-    assert table.count('scope="row"') == 3 and table.count('scope="rowgroup" rowspan="3"') == 1
-    assert "<caption" in table and "✓ passed" in table
+    progress.record("97/lands", first={"guess": "a", "verdict": "wrong"})
+    text, page = repr(exercises.board()), exercises.board()._repr_html_()
+    assert text.startswith(
+        "97 A toy chapter  ✓○○  1 of 3 done, 1 of 3 predictions made\n  ✓ The inner step: passed\n"
+    )
+    assert "1 of 3 done." in text and page.startswith("<p>1 of 3 done.")
+    row, inside = re.fullmatch(r".*?<summary>(.*)</summary>(.*)</details>", page, re.DOTALL).groups()
+    assert "97 A toy chapter" in row and "✓○○" in row and "1 of 3 done, 1 of 3 predictions" in row
+    assert [sign for sign in "✓○" for _ in range(inside.count(sign))] == ["✓", "○", "○"]
+    assert "✓ The inner step: passed" in inside and "The inner step" not in row
+
+
+def test_board_of_the_course_fits_the_screen():
+    rows = exercises.board().rows
+    assert len(rows) == len(exercises.chapters()) and exercises.board()._repr_html_().count(
+        "<details"
+    ) == len(rows)
+    assert len(repr(exercises.board()).splitlines()) == len(rows) + 2
 
 
 def test_board_without_exercises(monkeypatch):
@@ -247,4 +265,4 @@ def test_facts_of_another_kind_do_not_break_the_board(folder, toy_chapter, value
     facts = {"hints": value, "passed": value, "solution": value, "attempted": value, "right": value}
     ids = ("97/inner-step", "97/largest-alpha", "97/quiz")
     progress.path().write_text(json.dumps({"entries": dict.fromkeys(ids, facts)}))
-    assert len(exercises.board().lines) == 3 and "<table" in exercises.board()._repr_html_()
+    assert len(exercises.board().lines) == 3 and "<details" in exercises.board()._repr_html_()

@@ -98,15 +98,24 @@ def make_stable(notebook, machine: tuple[Path, ...] = ()) -> None:
             )
 
 
-def spoiled(notebook) -> list[str]:
-    """The cells with a prediction that show more than it: their answer would not be folded."""
-    return [
-        cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and "exercises.predict(" in cell.source
-        and [output.output_type for output in cell.outputs] != ["execute_result"]
-    ]
+def spoiled(notebook, pictures: dict[str, int]) -> list[str]:
+    """What is wrong with the predictions of an executed notebook: one sentence each.
+
+    `pictures`: how many pictures the content has an `Alt:` paragraph for, by the prediction's id.
+    """
+    said = []
+    for cell in notebook.cells:
+        asked = re.search(r"exercises\.predict\(\s*\"([\w/-]+)\"", cell.source)
+        if cell.cell_type != "code" or not asked:
+            continue
+        if [output.output_type for output in cell.outputs] != ["execute_result"]:
+            said.append(f"beside the prediction {asked[1]} its cell shows something, which is not folded")
+        shown = sum(output.get("data", {}).get("text/html", "").count("<img ") for output in cell.outputs)
+        if shown != pictures.get(asked[1], 0):
+            said.append(
+                f"{asked[1]} shows {shown} pictures and has an 'Alt:' for {pictures.get(asked[1], 0)}"
+            )
+    return said
 
 
 def text_of(cell) -> str:

@@ -4,6 +4,7 @@ import html
 from dataclasses import dataclass
 
 from metalib.exercises import course, progress
+from metalib.exercises.tally import Tally, count
 from metalib.i18n import _, ngettext
 
 
@@ -11,76 +12,106 @@ from metalib.i18n import _, ngettext
 class Line:
     """One exercise or quiz on the board. `sign` says in one character what `state` says in words."""
 
-    chapter: str
     title: str
     sign: str
     state: str
 
+    @property
+    def said(self) -> str:
+        return _("{title}: {state}").format(title=self.title, state=self.state)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One chapter on the board: its exercises and its quiz, and how its predictions went."""
+
+    chapter: str
+    lines: tuple[Line, ...]
+    predictions: Tally
+
+    @property
+    def signs(self) -> str:
+        """The signs of its exercises and its quiz, side by side."""
+        return "".join(line.sign for line in self.lines)
+
+    @property
+    def begun(self) -> bool:
+        return any(line.sign != _NOT_YET for line in self.lines) or self.predictions.guessed > 0
+
+    @property
+    def summary(self) -> str:
+        """How far the chapter is, in words."""
+        done = sum(line.sign == _DONE for line in self.lines)
+        said = _("{done} of {total} done").format(done=done, total=len(self.lines))
+        if self.predictions.total:
+            said += ", " + _("{guessed} of {total} predictions made").format(**vars(self.predictions))
+        return said
+
 
 @dataclass(frozen=True)
 class Board:
-    """A table in a notebook, a text elsewhere."""
+    """A row a chapter, which opens; as a text, the chapters that were begun are open."""
 
-    lines: tuple[Line, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All exercises and quizzes, in the order of the chapters."""
+        return tuple(line for row in self.rows for line in row.lines)
 
     def __repr__(self) -> str:
-        if not self.lines:
+        if not self.rows:
             return _("There are no exercises yet.")
-        text, chapter = [], None
-        for line in self.lines:
-            if line.chapter != chapter:
-                chapter = line.chapter
-                text.append(chapter)
-            said = _("{title}: {state}").format(title=line.title, state=line.state)
-            text.append(f"  {line.sign} {said}")
+        text = []
+        for row in self.rows:
+            text.append(f"{row.chapter}  {row.signs}  {row.summary}")
+            if row.begun:
+                text += [f"  {line.sign} {line.said}" for line in row.lines]
         return "\n".join([*text, "", self._summary()])
 
     def _repr_html_(self) -> str:
-        if not self.lines:
+        if not self.rows:
             return f"<p>{html.escape(repr(self))}</p>"
-        rows = []
-        for n, line in enumerate(self.lines):
-            cells = ""
-            if n == 0 or self.lines[n - 1].chapter != line.chapter:
-                span = sum(other.chapter == line.chapter for other in self.lines)
-                cells = (
-                    f'<th scope="rowgroup" rowspan="{span}" style="{_CELL}">{html.escape(line.chapter)}</th>'
-                )
-            cells += f'<th scope="row" style="{_CELL}; font-weight: normal">{html.escape(line.title)}</th>'
-            cells += f'<td style="{_CELL}">{line.sign} {html.escape(line.state)}</td>'
-            rows.append(f"<tr>{cells}</tr>")
-        heads = "".join(
-            f'<th scope="col" style="{_CELL}">{name}</th>'
-            for name in (_("Chapter"), _("Exercise"), _("State"))
-        )
-        return (
-            f'<table style="border-collapse: collapse">'
-            f'<caption style="text-align: left">{html.escape(self._summary())}</caption>'
-            f"<thead><tr>{heads}</tr></thead>\n<tbody>" + "\n".join(rows) + "</tbody></table>"
-        )
+        return f"<p>{html.escape(self._summary())}</p>\n" + "\n".join(map(_row_html, self.rows))
 
     def _summary(self) -> str:
-        done = sum(line.sign in _DONE for line in self.lines)
+        done = sum(line.sign == _DONE for line in self.lines)
         return _("{done} of {total} done. Kept in a file on this computer; nothing is sent anywhere.").format(
             done=done, total=len(self.lines)
         )
 
 
-_CELL = "text-align: left; vertical-align: top; padding: 3px 12px; border-top: 1px solid #8888"
-_DONE = "✓"
+def _row_html(row: Row) -> str:
+    """What opens on a click or with Enter, in every notebook and on GitHub. The signs are words inside."""
+    head = (
+        f'<b style="display: inline-block; min-width: 17em">{html.escape(row.chapter)}</b> '
+        f'<span aria-hidden="true" style="display: inline-block; min-width: 8em; letter-spacing: 2px">'
+        f"{row.signs}</span> {html.escape(row.summary)}"
+    )
+    lines = "".join(
+        f'<li style="list-style: none">{line.sign} {html.escape(line.said)}</li>' for line in row.lines
+    )
+    return (
+        f'<details style="border-top: 1px solid #8888; padding: 4px 0"><summary>{head}</summary>'
+        f'<ul style="margin: 4px 0 8px">{lines}</ul></details>'
+    )
+
+
+_NOT_YET, _BEGUN, _DONE = "○", "◐", "✓"
 
 
 def board() -> Board:
-    """The state of every exercise and quiz of the course, from the progress file."""
-    entries, lines = progress.load(), []
+    """The state of every exercise, quiz and prediction of the course, from the progress file."""
+    entries, rows = progress.load(), []
     for number, chapter in course.chapters().items():
-        heading = f"{number} {chapter.title}"
-        for exercise in chapter.exercises:
-            lines.append(Line(heading, exercise.title, *_exercise_state(_facts(entries, exercise.id))))
+        lines = [
+            Line(exercise.title, *_exercise_state(_facts(entries, exercise.id)))
+            for exercise in chapter.exercises
+        ]
         if chapter.quiz:
-            facts = _facts(entries, chapter.quiz.id)
-            lines.append(Line(heading, _("Quiz"), *_quiz_state(chapter.quiz, facts)))
-    return Board(tuple(lines))
+            lines.append(Line(_("Quiz"), *_quiz_state(chapter.quiz, _facts(entries, chapter.quiz.id))))
+        rows.append(Row(f"{number} {chapter.title}", tuple(lines), count(chapter.predictions)))
+    return Board(tuple(rows))
 
 
 def _facts(entries: dict, id: str) -> dict:
@@ -93,18 +124,18 @@ def _exercise_state(facts: dict) -> tuple[str, str]:
     helped = " " + ngettext("({n} hint)", "({n} hints)", hints).format(n=hints) if hints else ""
     if facts.get("passed"):
         if facts.get("solution"):
-            return "✓", _("passed after seeing the solution")
-        return "✓", _("passed") + helped
+            return _DONE, _("passed after seeing the solution")
+        return _DONE, _("passed") + helped
     if facts.get("solution"):
-        return "◐", _("solution seen, not passed yet")
+        return _BEGUN, _("solution seen, not passed yet")
     if facts.get("attempted"):
-        return "◐", _("begun") + helped
-    return "○", _("not attempted yet") + helped
+        return _BEGUN, _("begun") + helped
+    return _NOT_YET, _("not attempted yet") + helped
 
 
 def _quiz_state(quiz, facts: dict) -> tuple[str, str]:
     right, total = len(quiz.answered_right()), len(quiz.questions)
     state = _("{right} of {total} answered right").format(right=right, total=total)
     if right == total:
-        return "✓", state
-    return ("◐", state) if facts else ("○", _("not attempted yet"))
+        return _DONE, state
+    return (_BEGUN, state) if facts else (_NOT_YET, _("not attempted yet"))

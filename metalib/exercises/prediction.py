@@ -59,6 +59,7 @@ class Prediction:
             raise ValueError(f"predict({question.id!r}) has no place for {', '.join(unknown)}.")
         for text in question.said_after:
             filled(text, values)  # a value of another kind is refused here, not when the reader looks
+        question.check(values)
         self.question, self.values = question, values
         alts = [filled(text, values) for text in question.alt]
         self.parts = [_part(item, alts) for item in answer]
@@ -70,9 +71,18 @@ class Prediction:
         view = QuestionsView(self._answered, questions=[self.question.asked()])
         kept = progress.entry(self.question.id)
         guess = guess_in(kept, "last")
+        if guess is not None and not self._possible(guess):
+            guess = None  # at what the question was once
         if guess is not None or kept.get("shown"):
             view.answer = self._opened(guess)
         return view
+
+    def _possible(self, guess: str) -> bool:
+        try:
+            self.question.judge(guess, self.values)
+        except ValueError:
+            return False
+        return True
 
     def _answered(self, _name: str, guess: str | None) -> None:
         id = self.question.id
@@ -89,11 +99,8 @@ class Prediction:
             quiz.tally = tally(course.chapters()[id[:2]].predictions)
 
     def _opened(self, guess: str | None) -> dict[str, Any]:
-        """What the browser shows of the answer. A guess at what the question was once counts as none."""
-        try:
-            verdict = self.question.judge(guess, self.values) if guess is not None else ""
-        except ValueError:
-            guess, verdict = None, ""
+        """What the browser shows of the answer, beside a guess or without one."""
+        verdict = self.question.judge(guess, self.values) if guess is not None else ""
         return {
             "guess": guess,
             "verdict": verdict,
@@ -109,7 +116,7 @@ class Prediction:
             return html.escape(_("Opened without a guess."))
         said = {RIGHT: _("✓ right"), NEAR: _("≈ near"), WRONG: _("✗ not this time")}
         mark = f" <span>{html.escape(said[verdict])}</span>" if verdict in said else ""
-        words = _("You guessed: {guess}.").format(guess=f"<b>{self.question.in_words(guess)}</b>")
+        words = _("You guessed: {guess}").format(guess=f"<b>{self.question.in_words(guess)}</b>")
         return f"{words}{mark}"
 
     def _answer_html(self) -> str:
@@ -118,7 +125,7 @@ class Prediction:
     # Where no kernel runs
 
     def __repr__(self) -> str:
-        return "\n".join([self._asked_plain(), "", _("Guess, then look: the answer is in .answer")])
+        return "\n".join([self._asked_plain(), "", _("Guess first; the answer stands in `.answer`.")])
 
     @property
     def answer(self) -> str:
@@ -142,8 +149,16 @@ class Prediction:
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        plain = "\n".join([self._asked_plain(), "", _("Answer"), self.answer])
+        plain = "\n".join([self._asked_plain(), "", _("Answer"), self.answer]) if _folds() else repr(self)
         return shown(self.question.id, self.view(), self._repr_html_(), plain)
+
+
+def _folds() -> bool:
+    """Is this a notebook, where HTML folds the answer? A terminal would print it below the question."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is None or hasattr(shell, "kernel")
 
 
 # What a notebook shows, as HTML and as text

@@ -92,6 +92,9 @@ class Question:
         """The names of the values without which a guess cannot be judged."""
         return set()
 
+    def check(self, values: Values) -> None:
+        """Raise ValueError where a guess cannot be judged with these values."""
+
     @property
     def said_after(self) -> tuple[str, ...]:
         """The texts that only an answer opens; they may have places for values."""
@@ -271,6 +274,9 @@ class Number(Question):
             return float(found)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise ValueError(f"{self.id} needs a number for {self.value!r}, not {found!r}.") from None
+
+    def check(self, values: Values) -> None:
+        self.right(values)
 
     def asked(self) -> dict[str, Any]:
         return {**super().asked(), "unit": html.escape(self.unit)}

@@ -47,7 +47,8 @@ function number(question, words, changed) {
     return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?$/i.test(text) ? String(Number(text)) : null;
   };
   input.oninput = () => { problem.textContent = ""; changed(); };
-  input.onblur = () => { problem.textContent = input.value.trim() && read() === null ? words.no_number : ""; };
+  const complain = () => { problem.textContent = input.value.trim() && read() === null ? words.no_number : ""; };
+  input.onblur = complain;
   const row = make("div", { className: "number" }, input, make("span", { innerHTML: question.unit ?? "" }), problem);
   return {
     nodes: [row],
@@ -55,6 +56,7 @@ function number(question, words, changed) {
     set: (guess) => { input.value = (guess ?? "").replace("-", "−"); },
     lock: (yes) => { input.disabled = yes; },
     mark: () => {},
+    complain,
   };
 }
 
@@ -139,6 +141,7 @@ function form(question, words, changed, commit, before = "") {
   field.onkeydown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey || event.target.matches("button")) return;
     event.preventDefault();
+    control.complain?.();
     commit();
   };
   return { field, control };
@@ -182,7 +185,7 @@ function prediction(model, el) {
     answer.hidden = !open;
     if (!open) return;
     const verdict = make("p", { className: `verdict ${opened.verdict}`, tabIndex: -1, innerHTML: opened.head });
-    const again = button(words.again, "quiet", () => {
+    const again = button(opened.guess === null ? words.after_all : words.again, "quiet", () => {
       hidden = true;
       draw();
       (field.querySelector("input:checked") ?? field.querySelector("input, li")).focus();

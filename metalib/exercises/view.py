@@ -55,6 +55,7 @@ def _words() -> dict[str, str]:
         "commit": _("That is my guess"),
         "show": _("Show me without guessing"),
         "again": _("Guess again"),
+        "after_all": _("Guess after all"),
         "waiting": _("The answer opens once the kernel is free. (Was it restarted? Run this cell again.)"),
         "check": _("Check"),
         "score": _("{right} of {total} answered right."),
