@@ -1,13 +1,17 @@
 """Chapter 3 builds MAML in its own cells. Those definitions, taken from its source, give metalib's
 numbers."""
 
+import ast
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from chapter_code import definitions, solution
+from chapter_code import cells, definitions, solution
 
 import metalib
 from metalib.exercises.probes import ch03
+from metalib.lab import SineLaboratory, TrainingLaboratory
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +53,80 @@ def test_the_solution_of_the_meta_loss_exercise_is_metalibs_too(theta, batch):
     answer = solution("03/meta-loss")
     learner = metalib.MAML(metalib.models.sine_net().double(), alpha=0.02, steps=3)
     assert torch.allclose(answer(theta, batch, 0.02, 3), learner.loss(batch), rtol=1e-12)
+
+
+# What the text promises of the laboratories: each "try this" is tried.
+
+
+@pytest.fixture
+def lab():
+    """The sine laboratory as the chapter shows it."""
+    (code,) = [code for code in cells("03_maml") if "SineLaboratory(" in code]
+    call = ast.parse(code).body[-1].value
+    made = SineLaboratory(**{argument.arg: ast.literal_eval(argument.value) for argument in call.keywords})
+    yield made
+    made.close()
+
+
+def distance(result, step=-1):
+    """Of the curve after a step from the wave: the mean square over the whole picture."""
+    return float(np.square(result.curves[step] - result.target).mean())
+
+
+def test_one_step_from_maml_finds_the_wave_and_ten_from_a_random_start_do_not(lab):
+    assert distance(lab.result, 0) > 7 and distance(lab.result) < 0.3
+    assert distance(lab.set(start="random", steps=10)) > 15
+
+
+def test_try_1_one_step_follows_the_wave_at_every_phase(lab):
+    for phase in np.arange(0, 3.14, 0.1):
+        result = lab.set(phase=float(phase))
+        assert distance(result) < distance(result, 0) / 2, phase
+        assert distance(result) < 1.2, phase
+    # A point below the grey curve lowers its neighbourhood, and lifts the curve half a wave away.
+    result = lab.set(phase=2.8, shots=1)
+    (x,), (y,) = result.support
+    change = result.curves[1] - result.curves[0]
+    near, left, right = (int(np.abs(result.x - at).argmin()) for at in (x, x - np.pi, x + np.pi))
+    assert y < result.curves[0][near]
+    assert change[near] < -2 and change[left] > 2 and change[right] > 2
+
+
+@pytest.mark.parametrize("start", ["joint", "random"])
+def test_try_2_ten_steps_are_not_enough_for_the_others(lab, start):
+    result = lab.set(start=start, steps=10)
+    assert (np.diff(result.support_loss) < 0).all()
+    assert result.query_loss[-1] > result.query_loss[0]
+
+
+def test_try_3_alpha_is_small_enough_just_right_and_too_large(lab):
+    assert (np.diff(lab.set(steps=5, alpha=0.005).support_loss) < 0).all()
+    change = np.diff(lab.set(alpha=0.01).support_loss)
+    assert list(change > 0) == [False, True, True, False, False]
+    assert lab.set(alpha=0.025).exploded is None
+    assert lab.set(alpha=0.032).exploded and "too large" in lab.surface.message
+
+
+def test_try_4_one_point_gives_one_whole_wave(lab):
+    result = lab.set(shots=1, steps=1)
+    assert len(result.support[0]) == 1
+    crossings = np.count_nonzero(np.diff(np.sign(result.curves[1])))
+    assert crossings >= 3 and np.ptp(result.curves[1]) > 8
+
+
+def test_the_training_shows_what_to_look_for():
+    learner = metalib.MAML(metalib.models.sine_net(), alpha=0.01, steps=1)
+    training = metalib.Training(
+        learner, metalib.SineTasks(10, 10), torch.Generator().manual_seed(0), meta_batch=25, lr=1e-3
+    )
+    watch = TrainingLaboratory(training, iterations=3000, steps=5)
+    begun = watch.result.adaptation
+    assert np.ptp(begun.curves[0]) < 0.5 and distance(begun) > 0.8 * distance(begun, 0)
+    watch.train(500)  # as the chapter's cell
+    halfway = watch.result.adaptation
+    assert 0.1 < distance(halfway) / distance(halfway, 0) < 0.6
+    watch.train(1000)
+    leapt = watch.result.adaptation
+    assert distance(leapt, 1) < 0.15 * distance(leapt, 0)
+    assert all(distance(result, 0) > 5 for result in (begun, halfway, leapt)), "the grey line stays far"
+    watch.close()
