@@ -3,18 +3,20 @@
     python tests/trial.py [03/inner-step …]      prints a line an exercise, and the sums
 
 *Right* answers are the solution written in another way: other names, a list for a tuple, NumPy's numbers,
-float64, `torch.mean(x)` for `x.mean()`. *Wrong* ones are its mutants (`metalib.exercises.mutants`) that give
-something else on inputs of their own: those the probe makes under a hundred other seeds, and the same inputs
-moved at random.
+float64, `torch.mean(x)` for `x.mean()`. *Wrong* ones are its mutants (`metalib.exercises.mutants`), mutants
+with two slips, and the solution with its results spoiled. What a check accepts although it gives something
+else on other inputs (under other seeds, or moved at random) has a probe that is too narrow.
 """
 
 import ast
 import copy
+import math
 import random
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -149,24 +151,81 @@ def moved(value, chance: random.Random):
     return mapped(move, value)
 
 
-def differ(exercise, solution, mutant) -> bool:
-    """Whether a mutant is another function than the solution, on inputs that the check does not use."""
+def differ(exercise, solution, answer) -> bool:
+    """Whether an answer is another function than the solution, on inputs that the check does not use."""
     for seed in OTHER_SEEDS:
-        expected, got = exercise.run(solution, seed), exercise.run(mutant, seed)
+        expected, got = exercise.run(solution, seed), exercise.run(answer, seed)
         if not exercise.same(expected, got):
             return True
         for call in expected.calls[:3]:
+            if any(isinstance(value, torch.Generator) for value in call.args):
+                continue
             results = []
-            for answer in (solution, mutant):
+            for function in (solution, answer):
                 torch.manual_seed(seed)
                 try:
-                    results.append(answer(*moved(call.args, random.Random(seed))))
+                    results.append(function(*moved(call.args, random.Random(seed))))
                 except Exception:
                     results.append(None)
-            if results[0] is not None and not any(isinstance(a, torch.Generator) for a in call.args):
-                if results[1] is None or difference(results[0], results[1], rtol=1e-4, atol=1e-6):
-                    return True
+            known, other = results
+            if known is not None and (other is None or difference(known, other, rtol=1e-4, atol=1e-6)):
+                return True
     return False
+
+
+def corrupted(solution):
+    """The solution's results, spoiled in ways that no change of its code gives."""
+
+    def through(change):
+        return lambda *args, **kwargs: change(solution(*args, **kwargs))
+
+    def numbers(change):
+        def each(value):
+            real = isinstance(value, float) or (isinstance(value, torch.Tensor) and value.is_floating_point())
+            return change(value) if real else value
+
+        return through(lambda result: mapped(each, result))
+
+    def tensors(change):
+        def each(value):
+            return (
+                change(value) if isinstance(value, torch.Tensor) and value.ndim and len(value) > 1 else value
+            )
+
+        return through(lambda result: mapped(each, result))
+
+    yield "a thousandth too much", numbers(lambda value: value * 1.001)
+    yield "0.01 too much", numbers(lambda value: value + 0.01)
+    yield "rounded to one digit", numbers(lambda value: torch.as_tensor(value).round(decimals=1))
+    yield "nan", numbers(lambda value: value * math.nan)
+    yield "zero", numbers(lambda value: value * 0)
+    yield "the first in every place", tensors(lambda value: value[:1].expand_as(value).clone())
+    yield "the last missing", tensors(lambda value: value[:-1])
+    yield "the first two exchanged", tensors(lambda value: torch.cat([value[1:2], value[:1], value[2:]]))
+    yield "the last one zero", tensors(lambda value: torch.cat([value[:-1], 0 * value[-1:]]))
+    yield "nothing", lambda *args, **kwargs: None
+    yield "its first argument", lambda *args, **kwargs: [*args, *kwargs.values()][0]
+    yield "text", through(str)
+
+
+def slips(exercise):
+    """The mutants of the solution, and what each is called."""
+    for mutant in mutants(exercise.solution_text):
+        with suppress(Exception):  # a program that cannot even be made
+            yield mutant, build(mutant.tree, exercise.name, exercise.context, "trial")
+
+
+def doubles(exercise, count=40):
+    """Answers with two slips."""
+    chance = random.Random(0)
+    first = list(mutants(exercise.solution_text))
+    for mutant in chance.sample(first, min(count, len(first))):
+        second = list(mutants(ast.unparse(mutant.tree)))
+        if second:
+            other = chance.choice(second)
+            with suppress(Exception):
+                made = build(other.tree, exercise.name, exercise.context, "trial")
+                yield f"{mutant.slip} and {other.slip}: {ast.unparse(other.tree)}", made
 
 
 @dataclass
@@ -181,45 +240,58 @@ class Trial:
     misdiagnosed: list[str] = field(default_factory=list)
     heard: Counter = field(default_factory=Counter)
 
+    @property
+    def told(self) -> int:
+        """Wrong answers that ran to their end and were told what is wrong, not only that numbers differ."""
+        return self.heard["own sentence"] + self.heard["named"] + self.heard["related"]
+
+    @property
+    def ran(self) -> int:
+        """Wrong answers that ran to their end: what an exception says is said in any case."""
+        return sum(self.heard.values()) - self.heard["stopped"]
+
 
 def tried(exercise) -> Trial:
-    trial = Trial(exercise.id)
-    solution = exercise.build(exercise.solution_text)
+    """Judge all these answers."""
+    trial, solution = Trial(exercise.id), exercise.build(exercise.solution_text)
     if not callable(solution):
         return trial
-    for how, answer in right_answers(exercise):
-        trial.right += 1
-        outcome = exercise.judge(answer)
-        if outcome.status != "passed":
-            trial.rejected.append(f"{how}: {outcome.message}")
-    for mutant in mutants(exercise.solution_text):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                answer = build(mutant.tree, exercise.name, exercise.context, "trial")
-            except Exception:
-                continue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for how, answer in right_answers(exercise):
+            trial.right += 1
             outcome = exercise.judge(answer)
-            if outcome.status == "passed":
-                if differ(exercise, solution, answer):
-                    trial.wrong += 1
-                    trial.accepted.append(f"{mutant.slip} {mutant.values}: {ast.unparse(mutant.tree)}")
-                continue
-        trial.wrong += 1
-        said = SLIPS[mutant.slip].format(**mutant.values)
-        if outcome.wrong:
-            trial.heard["own sentence"] += 1
-        elif "This is " in outcome.message or "These are " in outcome.message:
-            trial.heard["named" if said in outcome.message else "another slip named"] += 1
-            if said not in outcome.message:
-                trial.misdiagnosed.append(f"{mutant.slip}: {outcome.message}")
-        elif isinstance(exercise.run(answer), Raised) or "stopped with" in outcome.message:
-            trial.heard["stopped"] += 1
-        elif "In short" in outcome.message:
-            trial.heard["related"] += 1
-        else:
-            trial.heard["shown"] += 1
+            if outcome.status != "passed":
+                trial.rejected.append(f"{how}: {outcome.message}")
+        for mutant, answer in slips(exercise):
+            said = SLIPS[mutant.slip].format(**mutant.values)
+            _hear(trial, exercise, solution, answer, f"{mutant.slip}: {ast.unparse(mutant.tree)}", said)
+        for how, answer in (*doubles(exercise), *corrupted(solution)):
+            _hear(trial, exercise, solution, answer, how, None)
     return trial
+
+
+def _hear(trial, exercise, solution, answer, what, said) -> None:
+    outcome = exercise.judge(answer)
+    if outcome.status == "passed":
+        if differ(exercise, solution, answer):
+            trial.wrong += 1
+            trial.accepted.append(what)
+        return
+    trial.wrong += 1
+    named = "This is " in outcome.message or "These are " in outcome.message
+    if outcome.wrong:
+        trial.heard["own sentence"] += 1
+    elif named:
+        trial.heard["named"] += 1
+        if said and said not in outcome.message:
+            trial.misdiagnosed.append(f"{what}\n-> {outcome.message}")
+    elif any(isinstance(result, Raised) for result in exercise.results(answer)):
+        trial.heard["stopped"] += 1
+    elif "In short" in outcome.message or "return" in outcome.message or "NaN" in outcome.message:
+        trial.heard["related"] += 1
+    else:
+        trial.heard["shown"] += 1
 
 
 def main(ids):
@@ -230,17 +302,15 @@ def main(ids):
         trial = tried(exercise)
         heard = ", ".join(f"{n} {what}" for what, n in sorted(trial.heard.items()))
         print(f"{trial.id}: {trial.right} right, {len(trial.rejected)} rejected; {trial.wrong} wrong, "
-              f"{len(trial.accepted)} accepted; {heard}")  # fmt: skip
-        for line in trial.rejected:
-            print("   REJECTED", line)
-        for line in trial.accepted:
-            print("   ACCEPTED", line.replace("\n", "\n        "))
-        for line in trial.misdiagnosed:
-            print("   OTHER", line)
+              f"{len(trial.accepted)} accepted, {len(trial.misdiagnosed)} misdiagnosed; {heard}")  # fmt: skip
+        for kind, lines in (("rejected", trial.rejected), ("accepted", trial.accepted),
+                            ("misdiagnosed", trial.misdiagnosed)):  # fmt: skip
+            for line in lines:
+                print(f"    {kind}:", line.replace("\n", "\n        "))
         total.update(right=trial.right, rejected=len(trial.rejected), wrong=trial.wrong,
-                     accepted=len(trial.accepted))  # fmt: skip
+                     accepted=len(trial.accepted), misdiagnosed=len(trial.misdiagnosed))  # fmt: skip
         total.update(trial.heard)
-    print(dict(total))
+    print(", ".join(f"{n} {what}" for what, n in total.items()))
 
 
 if __name__ == "__main__":
