@@ -202,18 +202,18 @@ def test_how_the_results_are_related_is_said_where_no_slip_fits(probe, answer, s
 
 
 def test_a_result_that_two_slips_give_is_said_of_both_and_of_three_of_none():
-    doubled = exercise("def f(x):\n    return x.square() * 2\n", lambda f, draw: f(torch.full((3,), -2.0)))
-    message = doubled.judge(lambda x: x**2).message  # with x = −2 two slips look alike
-    assert " Or: " in message and "absolute values" in message and "without the factor 2" in message
+    doubled = exercise("def f(x):\n    return x.square() * 1.5\n", lambda f, draw: f(torch.full((3,), -1.5)))
+    message = doubled.judge(lambda x: x**2).message  # with x = −1.5 two slips look alike
+    assert " Or: " in message and "absolute values" in message and "without the factor 1.5" in message
 
 
 def test_a_slip_under_one_seed_only_is_not_said():
     def probe(f, draw):
-        return f(torch.ones(3) if draw.seed == 0 else draw.normal(3))
+        return f(torch.full((3,), 1.5) if draw.seed == 0 else draw.normal(3))
 
     toy = exercise("def f(x):\n    return x.square() + 1\n", probe)
     assert "a square is missing" in toy.judge(lambda x: x + 1).message
-    message = toy.judge(lambda x: x + 1 if (x == 1).all() else 5 * x).message
+    message = toy.judge(lambda x: x + 1 if (x == 1.5).all() else 5 * x).message
     assert "This is" not in message
 
 
@@ -240,12 +240,15 @@ def test_every_slip_that_a_mutant_can_have_has_a_sentence():
     assert list(mutants("def f(x):\n    while x > 1:\n        x = x / 2\n    return x\n")) == []
 
 
-def test_what_is_said_of_many_slips_takes_a_second_at_most():
-    item = replace(exercises.get("04/reptile"))
-    item.judge(lambda *given: torch.zeros(2))
-    start = time.perf_counter()
-    item.judge(lambda *given: torch.ones(2))
-    assert time.perf_counter() - start < 5  # generous: the machine may be busy
+def test_a_check_is_quick_and_takes_a_second_or_two_with_all_slips():
+    for item in map(replace, exercises.all()):
+        solution = item.build(item.solution_text)
+        start = time.thread_time()
+        item.judge(solution)
+        assert time.thread_time() - start < 0.6, item.id  # 0.01 s mostly; a first import may be in it
+        start = time.thread_time()
+        item.judge((lambda *given, **named: torch.tensor(7.123)) if callable(solution) else 7.123)
+        assert time.thread_time() - start < 2.5, item.id
 
 
 @pytest.mark.parametrize(

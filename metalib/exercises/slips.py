@@ -7,6 +7,7 @@ Mutants are only made when a check has failed and no wrong answer of the exercis
 
 import contextlib
 import io
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from metalib.exercises.mutants import Mutant, mutants
 from metalib.exercises.running import Raised, Returned
 from metalib.i18n import N_, _
 
-SECONDS = 1.0  # for all of an exercise's mutants at one check; the next check goes on where this one stopped
+SECONDS = 1.2  # of the processor, for an exercise's mutants at one check; the next check goes on from there
 
 SLIPS = {
     "sum-for-mean": N_(
@@ -184,18 +185,16 @@ class Slips:
         """The sentence of the slip that gives these results, one a seed; None where none or too many do."""
         if not all(isinstance(result, Returned) for result in got):
             return None
-        sentences = {}
         found = self.matching(got, seconds)
+        rich = any(is_rich(result.value) for result in got if isinstance(result, Returned))
         clear = [mutant for mutant in found if mutant.slip not in VAGUE]
-        for mutant in clear or found:
-            sentences[SLIPS[mutant.slip].format(**mutant.values)] = _(SLIPS[mutant.slip]).format(
-                **mutant.values
-            )
-        if len(sentences) == 2:
-            return _("{one} Or: {other}").format(
-                **dict(zip(("one", "other"), sentences.values(), strict=True))
-            )
-        return next(iter(sentences.values())) if len(sentences) == 1 else None
+        sentences = {
+            _(SLIPS[mutant.slip]).format(**mutant.values): None for mutant in ((rich and clear) or found)
+        }  # each once, in order
+        if len(sentences) == 2 and rich:
+            one, other = sentences
+            return _("{one} Or: {other}").format(one=one, other=other)
+        return next(iter(sentences)) if len(sentences) == 1 else None
 
     def matching(self, got: tuple[Returned | Raised, ...], seconds: float = SECONDS) -> list[Mutant]:
         """The mutants that give these results under every seed."""
@@ -208,8 +207,8 @@ class Slips:
 
     def _results(self, seconds: float) -> Iterator[tuple[Mutant, Any, Returned]]:
         yield from self._tried
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
             mutant = next(self._coming, None)
             if mutant is None:
                 return
@@ -235,18 +234,29 @@ class Slips:
 
 
 def tells(value: Any) -> bool:
-    """Whether a result says anything about how it was made: not all of its numbers are 0, or nan."""
+    """Whether a result says how it was made: no list in it is empty, and not all is one whole number."""
     found = list(_numbers(value))
-    return not found or any(number != 0 and number == number for number in found)
+    if None in found or (found and all(math.isnan(number) for number in found if number is not None)):
+        return False
+    return is_rich(value) or (len(set(found)) > 1 if len(found) > 1 else found != [0.0])
 
 
-def _numbers(value: Any) -> Iterator[float]:
+def is_rich(value: Any) -> bool:
+    """Whether there are fractions in a result. Whole numbers and words come out in many ways: then a slip is
+    named where it is the only one."""
+    return any(number is not None and math.isfinite(number) and number % 1 != 0 for number in _numbers(value))
+
+
+def _numbers(value: Any) -> Iterator[float | None]:
+    """All numbers in a result, and None for an empty list."""
     if isinstance(value, torch.Tensor | np.ndarray):
         yield from torch.as_tensor(value).detach().double().flatten().tolist()
     elif isinstance(value, dict):
         for item in value.values():
             yield from _numbers(item)
     elif isinstance(value, tuple | list | set):
+        if not value:
+            yield None
         for item in value:
             yield from _numbers(item)
     elif isinstance(value, bool | int | float):
