@@ -84,7 +84,7 @@ class Board:
 def _row_html(row: Row) -> str:
     """What opens on a click or with Enter, in every notebook and on GitHub. The signs are words inside."""
     head = (
-        f'<b style="display: inline-block; min-width: 17em">{html.escape(row.chapter)}</b> '
+        f'<b style="display: inline-block; width: 25em; max-width: 90%">{html.escape(row.chapter)}</b> '
         f'<span aria-hidden="true" style="display: inline-block; min-width: 8em; letter-spacing: 2px">'
         f"{row.signs}</span> {html.escape(row.summary)}"
     )
