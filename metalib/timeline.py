@@ -41,6 +41,8 @@ WORKS = (
     Work(2016, "Santoro et al.", N_("networks with an external memory"), "model"),
     Work(2016, "Vinyals et al.", N_("matching networks; training in episodes"), "metric"),
     Work(2016, "Duan et al.", N_("RL²: an agent that learns to explore"), "model"),
+    Work(2016, "Andrychowicz et al.", N_("an optimiser that is a network, and learned"), "optimisation"),
+    Work(2017, "Ravi & Larochelle", N_("a learned optimiser for few examples"), "optimisation"),
     Work(2017, "Finn et al.", N_("MAML: a start from which one step leads far"), "optimisation"),
     Work(2017, "Snell et al.", N_("ProtoNet: the nearest class mean"), "metric"),
     Work(2018, "Garnelo et al.", N_("conditional neural processes"), "model"),

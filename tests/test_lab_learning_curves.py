@@ -7,9 +7,8 @@ from matplotlib.colors import to_hex
 from readable import check_texts
 
 from metalib import curves
-from metalib.curves import FAMILIES
+from metalib.curves import FAMILIES, LOOKS
 from metalib.lab import LearningCurvesLaboratory
-from metalib.lab.learning_curves import LOOKS
 from metalib.lab.learning_curves.descent import descend
 from metalib.lab.learning_curves.laboratory import SHOTS, CurvesPainter, CurvesState, learning_curves
 from metalib.lab.learning_curves.one_task import GRID, fewer, one_task

@@ -4,32 +4,55 @@ import math
 
 import torch
 
-from metalib.exercises.probes import N_, probe
+from metalib.exercises.probes import N_, label, probe
+
+
+@probe("01/nearest", context={"torch": torch})
+def probe_nearest(nearest, draw):
+    ways, height, width = draw.different(3, 2, 7)
+    results = {}
+    for n in range(1, 9):  # a wrong rule may be right by luck once or twice
+        pictures = torch.rand(ways, height, width, generator=draw.generator)
+        if n > 4:  # pictures with as little ink as characters have
+            pictures = pictures * (pictures > 0.6)
+        new = pictures[draw.whole(0, ways - 1)] + 0.4 * torch.randn(height, width, generator=draw.generator)
+        results[label(N_("picture {n}"), n=n)] = nearest(pictures, new)
+    return results
 
 
 @probe("01/interval", context={"torch": torch})
-def probe_interval(interval):
-    generator = torch.Generator().manual_seed(1)
+def probe_interval(interval, draw):
+    few, many = draw.different(2, 20, 300)
     return {
-        N_("50 tasks"): interval(torch.rand(50, generator=generator) * 3),
-        N_("200 tasks"): interval(torch.randn(200, generator=generator).square()),
+        label(N_("{n} tasks"), n=few): interval(3 * torch.rand(few, generator=draw.generator)),
+        label(N_("{n} tasks"), n=many): interval(draw.normal(many).square()),
     }
 
 
 @probe("01/examples-needed", context={"math": math}, edges=True)
-def probe_needed(needed):
-    shots, error = [1, 2, 5, 10, 20, 50], [4.0, 3.0, 1.5, 0.8, 0.3, 0.1]
+def probe_needed(needed, draw):
+    points = draw.whole(4, 8)
+    shots = sorted(draw.different(points, 1, 100))
+    errors = [0.0]
+    for _point in range(points):
+        errors.insert(0, errors[0] + draw.number(0.1, 1.0))
+    errors.pop()
+    place = draw.whole(1, points - 2)
+    between = (errors[place] + errors[place + 1]) / 2
     return {
-        N_("between two points"): needed(shots, error, 1.4),
-        N_("exactly at a point"): needed(shots, error, 1.5),
-        N_("reached at once"): needed(shots, error, 9.0),
-        N_("never reached: is it math.inf"): needed(shots, error, 0.01) == math.inf,
+        N_("between two points"): needed(shots, errors, between),
+        N_("exactly at a point"): needed(shots, errors, errors[place]),
+        N_("reached at once"): needed(shots, errors, errors[0] + 1),
+        N_("only at the last point"): needed(shots, errors, errors[-1]),
+        N_("never reached"): needed(shots, errors, errors[-1] / 2),
     }
 
 
 @probe("01/paired", context={"torch": torch})
-def probe_paired(paired):
-    generator = torch.Generator().manual_seed(3)
-    hard = torch.rand(80, generator=generator) * 5
-    first, second = (hard + 0.3 * torch.rand(80, generator=generator) + shift for shift in (0.2, 0.0))
-    return {N_("two methods on 80 tasks"): paired(first, second)}
+def probe_paired(paired, draw):
+    n = draw.whole(30, 120)
+    hard = 5 * torch.rand(n, generator=draw.generator)
+    first, second = (
+        hard + 0.3 * torch.rand(n, generator=draw.generator) + draw.number(0.0, 0.4) for _method in range(2)
+    )
+    return {N_("two methods on the same tasks"): paired(first, second)}

@@ -1,5 +1,1 @@
 """Error against shots: with prior knowledge and without."""
-
-from metalib.lab.learning_curves.laboratory import LOOKS
-
-__all__ = ["LOOKS"]

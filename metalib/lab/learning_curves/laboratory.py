@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from metalib import curves, look
-from metalib.curves import FAMILIES, Curve
+from metalib.curves import FAMILIES, LOOKS, Curve
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, counter
 from metalib.lab.laboratory import Laboratory
@@ -31,13 +31,6 @@ METHODS = {
     "joint": N_("joint training"),
     "maml": N_("MAML"),
     "protonet": N_("ProtoNet"),
-}
-LOOKS: dict[str, look.Style] = {
-    "plain": {"color": look.PURPLE, "linestyle": ":", "marker": "D", "markersize": 7},
-    "scratch": {"color": look.ORANGE, "linestyle": (0, (5, 1.5)), "marker": "s", "markersize": 7},
-    "joint": {"color": look.BLACK, "linestyle": "-.", "marker": "^", "markersize": 8},
-    "maml": {"color": look.BLUE, "linestyle": "-", "marker": "o", "markersize": 8},
-    "protonet": {"color": look.DARK_GREEN, "linestyle": (0, (3, 1, 1, 1)), "marker": "v", "markersize": 8},
 }
 WAVE: look.Style = {"color": look.GREY, "linewidth": 2.0}
 HIT: look.Style = {"color": look.BLUE, "linestyle": "none", "markersize": 12, "marker": "o"}
