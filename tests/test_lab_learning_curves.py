@@ -9,7 +9,7 @@ from readable import check_texts
 from metalib import curves
 from metalib.curves import FAMILIES, LOOKS
 from metalib.lab import LearningCurvesLaboratory
-from metalib.lab.learning_curves.descent import descend
+from metalib.lab.learning_curves.descent import EVERY, descend, network
 from metalib.lab.learning_curves.laboratory import SHOTS, CurvesPainter, CurvesState, learning_curves
 from metalib.lab.learning_curves.one_task import GRID, fewer, one_task
 from metalib.learners import MAML, Guarded, SmoothCurve
@@ -23,15 +23,72 @@ def test_descent_by_hand_is_the_learners(steps, alpha):
     learner = MAML(sine_net(torch.Generator().manual_seed(3)), alpha=alpha, steps=steps, first_order=True)
     before = [value.clone() for value in learner.parameters()]
     task = SineTasks(7, 30).task(3.0, 1.0, torch.Generator().manual_seed(1))
-    got = descend(learner, *(part[0].numpy() for part in (task.support_x, task.support_y, task.query_x)))
+    x, y, q = (part[0].numpy() for part in (task.support_x, task.support_y, task.query_x))
+    path = [network(weights, q) for weights, _ended in descend(learner, x, y)]
+    assert len(path) == -(-steps // EVERY) + 1
+    got = path[-1]
     with torch.no_grad():
         expected = learner.predict(Guarded(learner).adapt(task.support_x, task.support_y), task.query_x)
     np.testing.assert_allclose(got, expected[0, :, 0].numpy(), atol=1e-4)
     assert all(torch.equal(a, b) for a, b in zip(before, learner.parameters(), strict=True))
 
 
+def finished(family, shots, draw):
+    """The one task when every method is adapted to it."""
+    task = one_task(family, shots, draw)
+    while task.advance(1.0):
+        pass
+    return task.so_far()
+
+
+def whole(state):
+    """The laboratory's result when every method is adapted."""
+    result = learning_curves(state)
+    return result._replace(task=finished(state.family, result.shots, state.draw))
+
+
+def test_a_move_shows_at_once_what_is_there_and_the_rest_while_nobody_moves():
+    begun = one_task("glyphs", 2, 77).so_far()
+    assert len(begun.done) < 5 and set(begun.right) == set(begun.errors) == begun.done
+    assert "Still adapting" in learning_curves_words(CurvesState("glyphs", 2, draw=77))
+    ended = finished("glyphs", 2, 77)
+    assert len(ended.done) == 5 and all((begun.right[k] == ended.right[k]).all() for k in begun.done)
+    assert "Still adapting" not in learning_curves_words(CurvesState("glyphs", 2, draw=77))
+    wave = one_task("sine", 100, 77).so_far()
+    assert set(wave.predictions) == {"plain", "scratch", "joint", "maml"} and "plain" in wave.done
+    assert len(finished("sine", 100, 77).done) == 4
+
+
+def learning_curves_words(state):
+    return CurvesPainter().words(state, learning_curves(state)).remark
+
+
+def test_an_interrupted_task_begins_anew(monkeypatch):
+    task = one_task("sine", 50, 78)
+
+    def stop(*_args):
+        raise KeyboardInterrupt
+        yield
+
+    task.ways_left.append(("maml", stop()))
+    with pytest.raises(KeyboardInterrupt):
+        task.advance(60.0)
+    assert one_task("sine", 50, 78) is not task
+
+
+def test_the_guard_walks_as_its_learner_does():
+    learner = MAML(sine_net(torch.Generator().manual_seed(3)), alpha=0.01, steps=4, first_order=True)
+    task = SineTasks(7, 5).sample(2, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        path = list(Guarded(learner).walk(task.support_x, task.support_y))
+        known = learner.adapt_path(task.support_x, task.support_y)
+    assert len(path) == 6
+    for ours, theirs in zip(path, [*known, known[-1]], strict=True):
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
 def test_the_wave_task_is_what_the_learners_make_of_it():
-    result = learning_curves(CurvesState())
+    result = whole(CurvesState())
     task, family = result.task, FAMILIES["sine"]
     most = SineTasks(family.shots[-1], 100).sample(1, torch.Generator().manual_seed(0))
     batch = fewer(most, 1, 5)
@@ -45,16 +102,16 @@ def test_the_wave_task_is_what_the_learners_make_of_it():
 
 
 def test_one_shot_more_leaves_the_other_examples_and_the_queries():
-    five, seven = (one_task("sine", shots, 3) for shots in (5, 7))
+    five, seven = (finished("sine", shots, 3) for shots in (5, 7))
     np.testing.assert_array_equal(five.support[0], seven.support[0][:5])
-    one, two = (one_task("glyphs", shots, 3) for shots in (1, 2))
+    one, two = (one_task("glyphs", shots, 3).so_far() for shots in (1, 2))
     np.testing.assert_array_equal(one.support, two.support)
     np.testing.assert_array_equal(one.queries, two.queries)
-    assert one_task("glyphs", 1, 3) is one, "a task that was shown before is not adapted to again"
+    assert one_task("glyphs", 1, 3) is one_task("glyphs", 1, 3), "it is not adapted to again"
 
 
 def test_the_glyph_task_marks_what_is_right():
-    task = one_task("glyphs", 2, 1)
+    task = one_task("glyphs", 2, 1).so_far()
     most = FAMILIES["glyphs"].tasks("test", 15).sample(1, torch.Generator().manual_seed(1))
     x = most.support_x.view(5, 15, -1)[:, :2].mean(dim=1)  # the nearest class mean of the pixels, by hand
     nearest = torch.cdist(most.query_x[0].flatten(1), x).argmin(dim=1)
@@ -78,7 +135,7 @@ def test_fast_picture_equals_the_full_one(change):
         state = CurvesState(**before)
         painter.pixels(state, learning_curves(state))
     state = CurvesState(**change)
-    result = learning_curves(state)
+    result = whole(state)
     full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
     assert (painter.pixels(state, result) == full).all()
     assert (full[..., 3] == 255).all()
@@ -87,7 +144,7 @@ def test_fast_picture_equals_the_full_one(change):
 @pytest.mark.parametrize("family", ["sine", "glyphs"])
 def test_no_text_is_small_or_cut_off(family):
     state = CurvesState(family=family, shots=1)
-    check_texts(CurvesPainter().full(state, learning_curves(state)), 1000)
+    check_texts(CurvesPainter().full(state, whole(state)), 1000)
 
 
 def test_words_give_the_numbers_of_the_picture():
@@ -96,6 +153,7 @@ def test_words_give_the_numbers_of_the_picture():
     assert f"MAML {mean:.2f} ± {half:.2f}" in lab.surface.alt
     assert "shots: 3" in lab.surface.alt and "sine waves" in lab.surface.alt
     lab.set(family="glyphs", shots=1)
+    lab.finish()
     mean, half = curves.load("glyphs")["protonet"].at(1)
     assert f"ProtoNet {mean:.1f} % ± {half:.1f} %" in lab.surface.alt
     assert lab.surface.message == ""
@@ -129,6 +187,7 @@ def test_what_cannot_be_shown_is_said():
         "maml",
     ]
     lab.set(method="maml")
+    lab.finish()
     assert lab.surface.message == "" and lab.result.shown == ["maml"]
     with pytest.raises(TypeError, match="no alpha"):
         LearningCurvesLaboratory(alpha=1)
@@ -138,3 +197,50 @@ def test_what_cannot_be_shown_is_said():
 
 def test_every_measured_number_of_shots_can_be_chosen():
     assert set(SHOTS) == {shots for family in FAMILIES.values() for shots in family.shots}
+
+
+# What chapter 01 tells its readers to try, and says that they will see
+
+
+def beyond_and_between(name, shots=3, draws=range(40)):
+    """The mean squared error outside and inside the examples, over many tasks."""
+    x, sums = GRID.numpy(), np.zeros((2, 2))
+    for draw in draws:
+        task = finished("sine", shots, draw)
+        error = np.square(task.predictions[name] - task.target)
+        inside = (x >= task.support[0].min()) & (x <= task.support[0].max())
+        for row, chosen in enumerate((~inside, inside)):
+            sums[row] += error[chosen].sum(), chosen.sum()
+    return sums[:, 0] / sums[:, 1]
+
+
+def test_try_1_maml_is_as_good_beyond_the_points_and_the_smoothest_curve_is_not():
+    beyond, between = beyond_and_between("maml")
+    assert beyond < 1.5 * between
+    beyond, between = beyond_and_between("plain")
+    assert beyond > 1.5 * between
+
+
+def test_try_2_from_ten_shots_the_two_look_alike_and_the_scale_still_tells_them_apart():
+    apart = [
+        np.abs(made["maml"] - made["plain"]).mean()
+        for shots in (3, 10)
+        for made in (finished("sine", shots, draw).predictions for draw in range(10))
+    ]
+    assert np.median(apart[:10]) > 0.6 and np.median(apart[10:]) < 0.25  # the picture is 13 high
+    sine = curves.load("sine")
+    assert sine["maml"].at(20)[0] > 3 * sine["plain"].at(20)[0]
+
+
+def test_try_3_upside_down_five_shots_are_worth_about_one_and_ten_convince():
+    inside, outside = curves.load("sine")["maml"], curves.load("sine-elsewhere")["maml"]
+    assert inside.at(2)[0] < outside.at(5)[0] < 1.4 * inside.at(1)[0]
+    assert outside.at(7)[0] > 1 > outside.at(10)[0]
+
+
+def test_try_4_all_learned_methods_miss_the_same_upright_letter_and_a_second_example_helps():
+    one, two = (finished("glyphs", shots, 0) for shots in (1, 2))
+    for name in ("joint", "maml", "protonet"):
+        assert not one.right[name].all() and (one.right[name] == one.right["protonet"]).all()
+        assert set(one.labels[~one.right[name]]) == {1}
+        assert two.right[name].all() and two.errors[name] == 0

@@ -13,5 +13,6 @@ from metalib.curves.methods import Method, Setting
 from metalib.curves.shown import LOOKS, plot, table
 
 __all__ = [
-    "FAMILIES", "LOOKS", "Curve", "Family", "Method", "Setting", "card", "find", "load", "plot", "score", "table",
+    "FAMILIES", "LOOKS", "Curve", "Family", "Method", "Setting", "card", "find", "load", "plot", "score",
+    "table",
 ]  # fmt: skip

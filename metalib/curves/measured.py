@@ -30,7 +30,7 @@ class Curve:
         return self.mean[place], self.half_width[place]
 
     def needed(self, target: float) -> float:
-        """The smallest measured number of shots with an error of at most `target`; infinite where none has."""
+        """The smallest measured number of shots with an error of at most `target`; infinite if none has."""
         reached = (shots for shots, mean in zip(self.shots, self.mean, strict=True) if mean <= target)
         return next(reached, math.inf)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -31,19 +34,31 @@ class Guarded(Learner):
 
     def adapt(self, support_x: Tensor, support_y: Tensor) -> FastWeights:
         """θ′ (T, ...), or θ for a task that exploded."""
+        return deque(self.walk(support_x, support_y), maxlen=1).pop()
+
+    def walk(self, support_x: Tensor, support_y: Tensor) -> Iterator[FastWeights]:
+        """The points of the way, as the learner's ``descend`` has them; then the last one again, with θ for a
+        task that exploded."""
 
         def loss(fast: FastWeights) -> Tensor:
             return task_losses(self.learner.predict(fast, support_x), support_y, self.loss_fn)
 
-        path = self.learner.adapt_path(support_x, support_y, min(WATCHED, self.learner.steps))
-        adapted = self.learner.adapt(support_x, support_y)
-        losses = torch.stack([loss(fast) for fast in path])
+        way = self.learner.descend(support_x, support_y)
+        start = fast = next(way)
+        losses = [loss(start)]
+        yield start
+        for step, fast in enumerate(way, 1):
+            if step <= WATCHED:
+                losses.append(loss(fast))
+            yield fast
         # A comparison with "not a number" is false: such a task is not good.
-        good = (losses <= EXPLODED * losses[0]).all(dim=0) & (loss(adapted) <= losses[0])
-        for name, value in adapted.items():
+        good = (torch.stack(losses) <= EXPLODED * losses[0]).all(dim=0) & (loss(fast) <= losses[0])
+        adapted = FastWeights(fast)
+        adapted.support_x = fast.support_x
+        for name, value in fast.items():
             kept = good.view(-1, *[1] * (value.dim() - 1))
-            adapted[name] = torch.where(kept, value, path[0][name])
-        return adapted
+            adapted[name] = torch.where(kept, value, start[name])
+        yield adapted
 
     def predict(self, adapted: FastWeights, query_x: Tensor) -> Tensor:
         """(T, Q, ...)."""

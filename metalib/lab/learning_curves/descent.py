@@ -6,27 +6,34 @@ bookkeeping costs more than the arithmetic. A test holds it against `metalib.lea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from metalib.learners import GradientLearner
 from metalib.learners.guarded import EXPLODED, WATCHED
 
+Weights = Sequence[np.ndarray]  # of the three layers: (in, out) and (out,), in turn
+EVERY = 25  # steps, about a millisecond
 
-def descend(learner: GradientLearner, x: np.ndarray, y: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """What the learner predicts at q (Q, 1) after its inner steps on the points x, y (S, 1), or at its start
-    where they explode (as `metalib.learners.Guarded` has it): float32 (Q,).
 
-    The learner is one around `metalib.models.sine_net`, and the loss is the mean squared error.
+def descend(learner: GradientLearner, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[Weights, bool]]:
+    """The weights after every `EVERY` inner steps on the points x, y (S, 1), beginning with none, each with
+    False; and at last, with True, those that the learner keeps: its start where the steps explode (as
+    `metalib.learners.Guarded` has it).
+
+    The learner is one around `metalib.models.sine_net`, and the loss is the mean squared error. The same
+    arrays come each time, changed.
     """
     # (out, in) as PyTorch keeps them becomes (in, out), and a copy: the model is left alone.
     start = [parameter.detach().numpy().T for parameter in learner.model.parameters()]
     w1, b1, w2, b2, w3, b3 = adapted = [value.copy() for value in start]
     losses: list[float] = []
     alpha, scale = np.float32(learner.alpha), np.float32(2 / len(x))
-    with np.errstate(over="ignore", invalid="ignore"):  # an exploding task is taken back below
-        for step in range(int(learner.steps)):
+    for step in range(int(learner.steps)):
+        if step % EVERY == 0:
+            yield adapted, False
+        with np.errstate(over="ignore", invalid="ignore"):  # an exploding task is taken back below
             h = np.maximum(x @ w1 + b1, 0)
             g = np.maximum(h @ w2 + b2, 0)
             residual = g @ w3 + b3 - y
@@ -41,11 +48,14 @@ def descend(learner: GradientLearner, x: np.ndarray, y: np.ndarray, q: np.ndarra
             b2 -= alpha * slope_g.sum(axis=0)
             w1 -= alpha * (x.T @ slope_h)
             b1 -= alpha * slope_h.sum(axis=0)
-        losses.append(np.square(_network(adapted, x) - y).mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses.append(np.square(network(adapted, x)[:, None] - y).mean())
     fine = losses[-1] <= losses[0] and all(loss <= EXPLODED * losses[0] for loss in losses)
-    return _network(adapted if fine else start, q)[:, 0]
+    yield (adapted if fine else start), True
 
 
-def _network(theta: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
-    w1, b1, w2, b2, w3, b3 = theta
-    return np.maximum(np.maximum(x @ w1 + b1, 0) @ w2 + b2, 0) @ w3 + b3
+def network(weights: Weights, x: np.ndarray) -> np.ndarray:
+    """The network's output (N,) at x (N, 1)."""
+    w1, b1, w2, b2, w3, b3 = weights
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (np.maximum(np.maximum(x @ w1 + b1, 0) @ w2 + b2, 0) @ w3 + b3)[:, 0]

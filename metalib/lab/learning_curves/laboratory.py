@@ -1,7 +1,7 @@
 """The learning-curve laboratory: how fast does each way of learning learn, and what does it make of one task?
 
-Left: the measured curves of `metalib.curves`. Right: one test task with that many examples, on which every
-method is adapted now, with the settings that its curve has at this point.
+Left: the measured curves of `metalib.curves`. Right: one test task with that many examples, to which every
+method is adapted now, with the settings that its curve has at this point; the slow ones in idle time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from metalib.lab.controls import choice, counter
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.learning_curves.one_task import GRID, GlyphTask, WaveTask, one_task
 from metalib.lab.panels import BandedCurve, Sheet, line
+from metalib.lab.parts import Idle
 from metalib.lab.picture import Painter
 from metalib.lab.words import Entry, Panel, Words
 
@@ -61,7 +62,13 @@ def learning_curves(state: CurvesState) -> CurvesResult:
     found = curves.load(state.family)
     shots = max(measured for measured in FAMILIES[state.family].shots if measured <= state.shots)
     shown = [state.method] if state.method in found else list(found)
-    return CurvesResult(shots, found, one_task(state.family, shots, state.draw), shown)
+    return CurvesResult(shots, found, one_task(state.family, shots, state.draw).so_far(), shown)
+
+
+def adapt(state: CurvesState, seconds: float) -> bool:
+    """Go on adapting to the task that is shown; whether there is more to do."""
+    shots = learning_curves(state).shots
+    return one_task(state.family, shots, state.draw).advance(seconds)
 
 
 def error(value: float, family: str) -> str:
@@ -165,10 +172,12 @@ class CurvesPainter(Painter):
             own = middle[task.labels == label]
             example = self.column + (2 * label + 1) * self.tile
             letter.set_data([example, *own], [20, *np.full(len(own), 122)])
-        right = np.stack([task.right[name] for name in result.curves])
+        nothing = np.zeros(len(task.labels), dtype=bool)
+        right = np.stack([task.right.get(name, nothing) for name in result.curves])
+        known = np.isin(list(result.curves), list(task.done))[:, None]
         shown = np.isin(list(result.curves), result.shown)[:, None]
         for marks, wanted in ((self.hits, right), (self.misses, ~right)):
-            rows, columns = (wanted & shown).nonzero()
+            rows, columns = (wanted & shown & known).nonzero()
             marks.set_data(middle[columns], self.row + self.step * rows)
 
     def words(self, state: CurvesState, result: CurvesResult) -> Words:
@@ -193,7 +202,9 @@ class CurvesPainter(Painter):
     def describe(self, state: CurvesState, result: CurvesResult) -> str:
         errors = result.task.errors
         told = _("; ").join(
-            f"{curve.name} {error(errors[name], state.family)}" for name, curve in result.curves.items()
+            f"{curve.name} {error(errors[name], state.family)}"
+            for name, curve in result.curves.items()
+            if name in errors
         )
         return _("The curves are mean errors on new tasks; those on the one task are {told}.").format(
             told=told
@@ -201,14 +212,15 @@ class CurvesPainter(Painter):
 
 
 def remark(state: CurvesState, result: CurvesResult) -> str:
-    """What was asked for and cannot be shown."""
+    """What was asked for and cannot be shown, or is not there yet."""
     if state.method != "all" and state.method not in result.curves:
         return _("ProtoNet sorts things into classes; a wave has none. All other methods are shown.")
     if state.shots != result.shots:
         return _("There is no measurement at {asked} shots here; shown are {shots}.").format(
             asked=state.shots, shots=result.shots
         )
-    return ""
+    waiting = [curve.name for name, curve in result.curves.items() if name not in result.task.done]
+    return _("Still adapting: {names}.").format(names=", ".join(waiting)) if waiting else ""
 
 
 class LearningCurvesLaboratory(Laboratory):
@@ -219,4 +231,10 @@ class LearningCurvesLaboratory(Laboratory):
     """
 
     def __init__(self, **initial: Any) -> None:
-        super().__init__(CurvesState, learning_curves, CurvesPainter(), initial=initial)
+        self._idle = Idle(adapt, lambda result: len(result.task.done) == len(result.curves))
+        super().__init__(CurvesState, learning_curves, CurvesPainter(), initial=initial, on=[self._idle])
+        self.finish()
+
+    def finish(self) -> CurvesResult:
+        """Adapt every method to the present task now; returns the result."""
+        return self._idle.finish(self)
