@@ -43,7 +43,7 @@ def test_the_readers_line_is_protonet_on_pixels_with_one_shot():
             assert int(nearest(batch.support_x[i, order, 0], batch.query_x[i, q, 0])) == int(known[i, q])
 
 
-def test_the_sixth_picture_is_another_drawing_of_d():
+def test_the_sixth_picture_is_another_drawing_of_the_fourth():
     episodes = metalib.Episodes(metalib.data.glyphs("test"), ways=5, shots=1, queries=15)
     episode = episodes.sample(1, torch.Generator().manual_seed(18))
     assert "query_x[0, 45, 0]" in TEXT and int(episode.query_y[0, 45]) == int(episode.support_y[0, 3]) == 3

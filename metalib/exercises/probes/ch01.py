@@ -12,9 +12,8 @@ def probe_nearest(nearest, draw):
     ways, height, width = draw.different(3, 2, 7)
     results = {}
     for n in range(1, 9):  # a wrong rule may be right by luck once or twice
-        pictures = torch.rand(ways, height, width, generator=draw.generator)
-        if n > 4:  # pictures with as little ink as characters have
-            pictures = pictures * (pictures > 0.6)
+        ink = draw.uniform(ways, 1, 1, low=0.2)  # one picture has more of it than another
+        pictures = ink * draw.uniform(ways, height, width)
         new = pictures[draw.whole(0, ways - 1)] + 0.4 * torch.randn(height, width, generator=draw.generator)
         results[label(N_("picture {n}"), n=n)] = nearest(pictures, new)
     return results
