@@ -67,6 +67,7 @@ def table(family: str, shots: Sequence[int]) -> str:
         ]
         for curve in found.values()
     }
-    lines = [f"{_('shots'):{width}}" + "".join(f"{number:>15}" for number in shots)]
+    head = _("shots")
+    lines = [f"{head:{width}}" + "".join(f"{number:>15}" for number in shots)]
     lines += [f"{name:{width}}" + "".join(f"{cell:>15}" for cell in row) for name, row in cells.items()]
     return "\n".join(lines)

@@ -281,7 +281,8 @@ class Exercise:
             names = tuple(inspect.signature(solution).parameters)
             related = relation(ended[: len(results)], ended[len(results) :], names)
             if related:
-                return f"{said} {_('In short: {sentence}').format(sentence=related)}"
+                short = _("In short: {sentence}").format(sentence=related)
+                return f"{said} {short}"
         already = right_cases(right, got, lambda a, b: self.same(Returned(a), Returned(b)))
         return f"{said} {already}" if already else said
 

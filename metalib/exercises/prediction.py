@@ -135,13 +135,15 @@ class Prediction:
         return "\n".join([*lines, *([answer] if answer else [])])
 
     def _asked_plain(self) -> str:
-        head = f"{_('Predict')}: {as_plain(self.question.text)}"
+        predict = _("Predict")
+        head = f"{predict}: {as_plain(self.question.text)}"
         return "\n".join([head, *self.question.asked_plain()])
 
     def _repr_html_(self) -> str:
+        predict, answer = _("Predict"), _("Answer")
         return (
-            f"<p><b>{_('Predict')}: {as_html(self.question.text)}</b></p>\n{self.question.asked_html()}\n"
-            f"<details><summary>{_('Answer')}</summary>\n"
+            f"<p><b>{predict}: {as_html(self.question.text)}</b></p>\n{self.question.asked_html()}\n"
+            f"<details><summary>{answer}</summary>\n"
             + "\n".join(part for part, _plain in self.parts)
             + self.question.answer_html(self.values)
             + self._answer_html()

@@ -398,7 +398,8 @@ class Order(Question):
         for line in self.lines:
             why = f"<br>{as_html(filled(line.why, values))}" if line.why else ""
             lines += f"<li>{as_html(line.text)}{why}</li>"
-        return f"<p>{html.escape(_('The order:'))}</p><ol>{lines}</ol>"
+        head = html.escape(_("The order:"))
+        return f"<p>{head}</p><ol>{lines}</ol>"
 
     def asked_html(self) -> str:
         return f"<ul>{''.join(f'<li>{as_html(line.text)}</li>' for line in self.shuffled())}</ul>"

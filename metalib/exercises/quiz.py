@@ -84,9 +84,10 @@ class Quiz:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        answer = _("Answer")
         return "\n".join(
             f"<p><b>{n}. {as_html(question.text)}</b></p>\n{question.asked_html()}\n"
-            f"<details><summary>{_('Answer')}</summary>{question.answer_html()}"
+            f"<details><summary>{answer}</summary>{question.answer_html()}"
             f"{f'<p>{as_html(question.answer)}</p>' if question.answer else ''}</details>"
             for n, question in enumerate(self.questions, 1)
         )

@@ -198,10 +198,10 @@ class LandscapePainter(Painter):
         land = LANDSCAPES[name]
         x, y, points = grid(name)
         values = np.clip(objective(land, points, alpha, steps), 1e-9, 1e6)
-        if axes.get_xlabel() != _(land.axes[0]) or (*axes.get_xlim(), *axes.get_ylim()) != land.window:
-            axes.set(
-                xlim=land.window[:2], ylim=land.window[2:], xlabel=_(land.axes[0]), ylabel=_(land.axes[1])
-            )
+        labels = tuple(_(axis) for axis in land.axes)
+        shown = (axes.get_xlabel(), axes.get_ylabel(), *axes.get_xlim(), *axes.get_ylim())
+        if shown != (*labels, *land.window):
+            axes.set(xlim=land.window[:2], ylim=land.window[2:], xlabel=labels[0], ylabel=labels[1])
             self.renew()
         bands = axes.contourf(x, y, values, levels=(0, *LEVELS, 1e7), colors=GREYS, antialiased=False)
         lines = axes.contour(x, y, values, levels=LEVELS, colors="#8a8f98", linewidths=1.0)
