@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -194,6 +194,43 @@ def show_drawings(image: AxesImage, drawings: np.ndarray, x: float, y: float, si
     sheet[:, 1:-1, :, 1:-1] = 255 - drawings.swapaxes(1, 2)
     image.set_data(sheet.reshape(rows * (height + 2), columns * (width + 2)))
     image.set_extent((x, x + columns * size, y + rows * size, y))
+
+
+def sheet(axes: Axes, drawings: Any, title: str = "") -> None:
+    """Show drawings in axes without ticks: uint8 (rows, columns, 1, H, W), ink = 255, array or tensor."""
+    drawings = np.asarray(drawings)
+    show_drawings(axes.imshow(np.zeros((1, 1)), cmap="gray", vmin=0, vmax=255), drawings[:, :, 0], 0, 0, 1)
+    with style():
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(title, fontsize=SMALL, fontweight="normal", loc="left")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+
+
+class Table:
+    """Rows under a heading: a table in a notebook, columns of letters elsewhere.
+
+    `heading` and each of `rows` have as many cells, text or numbers; the first column stands left, the others
+    right.
+    """
+
+    def __init__(self, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        self.heading, self.rows = tuple(heading), [tuple(map(str, row)) for row in rows]
+
+    def _repr_markdown_(self) -> str:
+        line = "|:--" + "|--:" * (len(self.heading) - 1) + "|"
+        heading, *rows = ("| " + " | ".join(row) + " |" for row in (self.heading, *self.rows))
+        return "\n".join([heading, line, *rows])
+
+    def __repr__(self) -> str:
+        rows = [self.heading, *self.rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(self.heading))]
+        lines = (
+            f"{row[0]:{widths[0]}}  "
+            + "  ".join(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+            for row in rows
+        )
+        return "\n".join(line.rstrip() for line in lines)
 
 
 def fit(texts: Sequence[Text], words: Sequence[str], room: float) -> None:
