@@ -19,7 +19,7 @@ from metalib import exercises
 SOURCE = Path(__file__).resolve().parents[1] / "chapters" / "source"
 NAMES = sorted(path.stem for path in SOURCE.glob("*.md"))
 CELL = re.compile(r"^```\{code-cell\}\n(.*?)^```", re.DOTALL | re.MULTILINE)
-TO_COME = ("01_background",)  # being written anew
+TO_COME: tuple[str, ...] = ()  # chapters that are being written anew
 SETUP = {"torch", "metalib", "exercises", *dir(builtins)}
 
 
