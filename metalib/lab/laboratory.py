@@ -95,7 +95,7 @@ class Laboratory:
         self.lock = threading.RLock()
         self.state: Any = None
         self.result: Any = None
-        self.surface = Surface(width=painter.width, height=painter.height, label=label)
+        self.surface = Surface(width=painter.width, height=painter.height, fold=painter.fold, label=label)
         self.surface.observe(self._resized, "resolution")
         self.surface.on_typed(lambda name, text: self.enter(name, text))
         self.parts = tuple(on)

@@ -66,6 +66,7 @@ class TrainingPainter(Painter):
     """Left: the adaptation curves. Right: the loss against the inner step, and the meta-training curve."""
 
     height = 430
+    fold = 0.612
 
     def __init__(self, iterations: int) -> None:
         super().__init__()

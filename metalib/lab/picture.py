@@ -73,6 +73,9 @@ class Painter:
 
     width = look.WIDTH
     height = 420
+    fold = 1.0
+    """Where the picture may be cut, 0 … 1 from the left: in a narrow column, such as a telephone's, the right
+    part then stands below the left one. 1: nowhere."""
 
     def __init__(self) -> None:
         self._resolution = 1.0

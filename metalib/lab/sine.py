@@ -166,6 +166,7 @@ class SinePainter(Painter):
     """Left: the function before and after every step, and the points. Right: the losses against the step."""
 
     height = 380
+    fold = 0.612
 
     def build(self, figure: Figure) -> None:
         self.curves = WaveCurves(figure.add_axes((0.062, 0.155, 0.54, 0.82)))

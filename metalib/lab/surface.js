@@ -16,7 +16,7 @@ function element(tag, className, parent) {
 // Pictures: a ground, and changes painted on it. A new ground is decoded before it takes the place of the last, so
 // nothing flickers; changes on the ground that is there are painted at once. One picture is made at a time, and of
 // those that wait only the newest is shown.
-function showPictures(model, stage) {
+function showPictures(model, stage, fold) {
   let image = element("img", "", stage);
   const canvas = element("canvas", "", stage);
   canvas.setAttribute("aria-hidden", "true"); // the image has the text alternative
@@ -61,6 +61,7 @@ function showPictures(model, stage) {
       still = moving.slice();
     }
     if (still) change(bytes, number);
+    fold.paint(canvas);
     stage.dataset.pictures = ++shown;
   }
 
@@ -102,6 +103,8 @@ function showPictures(model, stage) {
   }
 
   const relabel = () => { image.alt = model.get("alt"); };
+  const refold = () => { if (ground) fold.paint(canvas); };
+  fold.changed = refold;
   model.on("change:ground change:changes", show);
   model.on("change:alt", relabel);
   show();
@@ -110,6 +113,71 @@ function showPictures(model, stage) {
     model.off("change:alt", relabel);
     if (url) URL.revokeObjectURL(url);
   };
+}
+
+// In a narrow column a picture that says where is folded: its right part stands below the left one, on one scale, and
+// what is written in it can be read. `scale` and `place` go from the stage to the picture.
+const NARROW = 460; // CSS pixels
+function folding(model, stage) {
+  const canvas = element("canvas", "metalib-folded", null);
+  canvas.setAttribute("aria-hidden", "true");
+  const pen = canvas.getContext("2d", { alpha: false });
+  const self = {
+    folded: false,
+    changed: () => {},
+    get part() { return self.folded ? Math.max(model.get("fold"), 1 - model.get("fold")) : 1; }, // of the width
+    dress() {
+      const column = stage.parentElement.parentElement.clientWidth;
+      const folded = model.get("fold") < 1 && column > 0 && column < NARROW;
+      if (folded !== self.folded) {
+        self.folded = folded;
+        if (folded) stage.append(canvas); else canvas.remove();
+        self.changed();
+      }
+      stage.style.aspectRatio = `${model.get("width") * self.part} / ${model.get("height") * (folded ? 2 : 1)}`;
+    },
+    paint(whole) {
+      if (!self.folded) return;
+      const { width, height } = whole, cut = Math.round(model.get("fold") * width);
+      canvas.width = Math.round(self.part * width);
+      canvas.height = 2 * height;
+      pen.fillStyle = "#fff";
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+      pen.drawImage(whole, 0, 0, cut, height, 0, 0, cut, height);
+      pen.drawImage(whole, cut, 0, width - cut, height, 0, height, width - cut, height);
+    },
+    place(x, y) {
+      if (!self.folded) return [x, y];
+      const cut = model.get("fold"), right = y > 0.5;
+      return [right ? cut + Math.min(x * self.part, 1 - cut) : Math.min(x * self.part, cut), 2 * y - (right ? 1 : 0)];
+    },
+  };
+  return self;
+}
+
+// In a low window (a projector's, enlarged) a slider and the picture are to be seen together: all becomes denser and
+// the words go below the picture. Where a laboratory would be higher than the window its picture gives way a little.
+const LOW = 470, LEAST = 0.72;
+function fitting(model, root, stage, fold) {
+  let fitted = "";
+  function fit() {
+    const lab = root.closest(".metalib-laboratory"), window = root.closest(".jp-WindowedPanel-outer, .jp-Notebook");
+    if (!lab || !window || root.closest(".metalib-pad")) return;
+    const low = window.clientHeight < LOW;
+    lab.classList.toggle("metalib-low", low);
+    const column = Math.min(model.get("width"), root.parentElement.clientWidth);
+    const above = lab.offsetHeight - root.offsetHeight;
+    // Not what the words need: they change with every picture, whose size must not.
+    const now = [low, column, above, window.clientHeight, fold.folded].join();
+    if (!column || now === fitted) return;
+    fitted = now;
+    const others = above + (low ? 0 : root.offsetHeight - stage.offsetHeight);
+    const high = stage.offsetHeight / stage.offsetWidth;
+    const room = (window.clientHeight - others - 12) / high;
+    const fits = !fold.folded && room >= LEAST * column; // else nothing is gained by a small picture
+    root.style.maxWidth = `${fits ? Math.floor(Math.min(column, room)) : column}px`;
+  }
+  return fit;
 }
 
 // Words: titles and legends above the picture, panel by panel. They are made as text, never parsed as HTML.
@@ -343,7 +411,9 @@ function render({ model, el }) {
   message.setAttribute("role", "status");
   message.setAttribute("aria-live", "polite");
 
-  const stopPictures = showPictures(model, stage);
+  const fold = folding(model, stage);
+  const fit = fitting(model, root, stage, fold);
+  const stopPictures = showPictures(model, stage, fold);
   const stopWords = showWords(model, words);
   const stopKeeping = [words, message].map(keepRoom);
   const sender = eventSender(model);
@@ -355,8 +425,9 @@ function render({ model, el }) {
 
   function place(event) {
     const box = stage.getBoundingClientRect();
-    const inside = (v) => Math.round(Math.min(1, Math.max(0, v)) * 1e5) / 1e5;
-    return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
+    const inside = (v) => Math.min(1, Math.max(0, v));
+    const there = [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
+    return fold.place(...there).map((v) => Math.round(v * 1e5) / 1e5);
   }
   function report(kind, event) {
     const [x, y] = place(event);
@@ -404,7 +475,7 @@ function render({ model, el }) {
 
   function dress() {
     root.style.maxWidth = `${model.get("width")}px`;
-    stage.style.aspectRatio = `${model.get("width")} / ${model.get("height")}`;
+    fold.dress();
     stage.classList.toggle("metalib-active", active());
     if (active()) {
       stage.tabIndex = 0;
@@ -427,7 +498,9 @@ function render({ model, el }) {
 
   // The kernel draws as many pixels as the screen shows, in three sizes so that a resize sends few messages.
   const sizes = new ResizeObserver(() => {
-    const pixels = stage.getBoundingClientRect().width * (window.devicePixelRatio || 1);
+    fold.dress();
+    fit();
+    const pixels = stage.getBoundingClientRect().width * (window.devicePixelRatio || 1) / fold.part;
     if (!pixels) return;
     const needed = 0.95 * pixels / model.get("width");
     const resolution = RESOLUTIONS.find((r) => r >= needed) ?? RESOLUTIONS.at(-1);
@@ -438,8 +511,14 @@ function render({ model, el }) {
     pad.paint();
   });
   sizes.observe(stage);
+  const around = requestAnimationFrame(() => { // the view is not in the page yet
+    for (const place of [root.closest(".metalib-laboratory"), root.closest(".jp-WindowedPanel-outer, .jp-Notebook")]) {
+      if (place) sizes.observe(place);
+    }
+  });
 
   return () => {
+    cancelAnimationFrame(around);
     sizes.disconnect();
     stopTending();
     stopTyping();

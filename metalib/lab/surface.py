@@ -79,6 +79,9 @@ class Surface(anywidget.AnyWidget):
     )  # titles and legends above the picture: metalib.lab.words.as_json
     width = traitlets.Int(1000).tag(sync=True)  # CSS pixels at most; the picture shrinks with its column
     height = traitlets.Int(420).tag(sync=True)
+    fold = traitlets.Float(1.0).tag(
+        sync=True
+    )  # in a narrow column the part right of it stands below the left
     resolution = traitlets.Float(1.0).tag(sync=True)  # screen pixels a CSS pixel at full width: 1, 1.5 or 2
     label = traitlets.Unicode("").tag(sync=True)  # what a screen reader calls it when it can be touched
     interactive = traitlets.Bool(False).tag(sync=True)

@@ -29,6 +29,7 @@ class AdaptationPainter(Painter):
     """Left: one task at one step, a column for each class and a row for each query. Right: the accuracies."""
 
     height = 400
+    fold = 0.585
     left, first, last = 24, 100, 500  # in pixels: of the query images, of the columns
     head, top, bottom = 4, 100, 396  # in pixels from the top: of the support images, of the rows
     tall = 88  # of the support images

@@ -121,6 +121,7 @@ class DistancePainter(Painter):
     """Left: the plane with its regions, the prototypes and the query. Right: p(y = c | x) as bars."""
 
     height = 456
+    fold = 0.595
     left, top = 46, 24  # of the plane, in pixels
     class_at, distance_at, bar_at, p_at = 634, 760, 782, 984  # the columns at the right
     longest = 132  # pixels of a bar for p = 1

@@ -60,6 +60,7 @@ class EpisodePainter(Painter):
     """Left: the support set, a column for each class. Right: one query, and at the end all of them."""
 
     height = 380
+    fold = 0.574
     left, top, wide, high = 24, 48, 522, 320  # of the support set, in pixels
     right, above = 600, 14  # where the queries begin
     written = 26  # below each query of the review

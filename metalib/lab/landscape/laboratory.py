@@ -137,6 +137,7 @@ class LandscapePainter(Painter):
     """Left: the average loss, each task's inner steps. Right: MAML's objective, the methods' arrows."""
 
     height = 420
+    fold = 0.492
 
     def build(self, figure: Figure) -> None:
         places = ((0.058, 0.145, 0.425, 0.835), (0.558, 0.145, 0.425, 0.835))

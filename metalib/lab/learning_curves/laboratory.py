@@ -87,6 +87,7 @@ class CurvesPainter(Painter):
     """Left: error against shots with 95 % bands. Right: one task and what each method makes of it."""
 
     height = 400
+    fold = 0.498
     column, tile, row, step = 690, 29, 196, 36  # of the glyphs, in pixels: left, size, first row of marks
 
     def build(self, figure: Figure) -> None:

@@ -86,6 +86,7 @@ class PrototypePainter(Painter):
     """Left: the plane with its regions. Right: the drawings, the one pointed at, and the confusion matrix."""
 
     height = 430
+    fold = 0.54
     left, top, wide, high, gap = 606, 10, 374, 200, 14  # of the drawings, in pixels
     big, second, matrix_left = 150, 246, 830  # below: a square's size and top, and where the matrix begins
 
