@@ -495,7 +495,14 @@ def ignored(tree: ast.Module, parameters: list[str]) -> Iterator[Mutant]:
             meant = node.id == self.name and isinstance(node.ctx, ast.Load)
             return _one_minus(node) if meant else node
 
+    class Negative(Constant):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            meant = node.id == self.name and isinstance(node.ctx, ast.Load)
+            return ast.UnaryOp(ast.USub(), node) if meant else node
+
     for name in parameters:
+        if name in RATES:
+            yield Mutant("uphill", _with(tree, Negative(name)))
         yield Mutant("without", _with(tree, Constant(name)), {"name": name})
         yield Mutant("one-minus", _with(tree, OneMinus(name)), {"name": name})
 
@@ -525,33 +532,42 @@ def loops(tree: ast.Module, parameters: list[str]) -> Iterator[Mutant]:
 
 
 def _not_moving(tree: ast.Module, loop: ast.For, moving: str, start: ast.expr) -> Iterator[Mutant]:
-    """`fast = theta` before a loop: `theta` where `fast` belongs, in the calls or in the sums."""
-    if not isinstance(start, ast.Name):
+    """`fast = theta` (or `path = [theta]`) before a loop: `theta` where `fast` (`path[-1]`) belongs, in calls
+    or in sums."""
+    listed = isinstance(start, ast.List) and len(start.elts) == 1
+    first = start.elts[0] if isinstance(start, ast.List) and listed else start
+    if not isinstance(first, ast.Name):
         return
-    name = start.id
-    inside = {id(node) for node in ast.walk(loop)}
-    loads = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id == moving
-    ]
-    called = {
-        part.number  # type: ignore[attr-defined]
-        for node in ast.walk(loop)
-        if isinstance(node, ast.Call)
-        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]
-        for part in ast.walk(argument)
-        if isinstance(part, ast.Name) and part.id == moving
-    }
+    name = first.id
+
+    def is_moving(node: ast.AST) -> bool:
+        if listed:
+            last = isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "-1"
+            return last and isinstance(node.value, ast.Name) and node.value.id == moving  # type: ignore
+        return isinstance(node, ast.Name) and node.id == moving and isinstance(node.ctx, ast.Load)
 
     class Back(ast.NodeTransformer):
         def __init__(self, numbers: set[int]) -> None:
             self.numbers = numbers
 
-        def visit_Name(self, node: ast.Name) -> ast.AST:
-            return ast.Name(name, ast.Load()) if getattr(node, "number", None) in self.numbers else node
+        def visit(self, node: ast.AST) -> Any:
+            if getattr(node, "number", None) in self.numbers:
+                return ast.Name(name, ast.Load())
+            return self.generic_visit(node)
 
-    numbers = {node.number for node in loads if id(node) in inside}  # type: ignore[attr-defined]
+    numbers = {node.number for node in ast.walk(loop) if is_moving(node)}  # type: ignore[attr-defined]
+    calls = [
+        node
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Call) and _method(node) not in ("append", "zip")
+    ]
+    arguments = [part for node in calls for part in (*node.args, *(key.value for key in node.keywords))]
+    called = {
+        part.number  # type: ignore[attr-defined]
+        for argument in arguments
+        for part in ast.walk(argument)
+        if is_moving(part)
+    }
     values = {"name": name}
     yield Mutant("always-at-start", _with(tree, Back(numbers & called)), values)
     yield Mutant("always-from-start", _with(tree, Back(numbers - called)), values)
