@@ -290,6 +290,8 @@ def _hear(trial, exercise, solution, answer, what) -> None:
     named = "This is " in outcome.message or "These are " in outcome.message
     if outcome.wrong:
         trial.heard["own sentence"] += 1
+        if differ(exercise, exercise.build(outcome.wrong.code), answer):
+            trial.misdiagnosed.append(f"{what}\n-> {outcome.wrong.id}: {outcome.message}")
     elif named:
         trial.heard["named"] += 1
         if not any(
