@@ -74,7 +74,7 @@ def test_a_draw_can_be_had_again(model):
     "change, error, message",
     [
         ({"alpha": math.nan}, ValueError, "alpha must lie between 0.0001 and 1; nan does not"),
-        ({"alpha": -1.0}, ValueError, "alpha must lie between 0.0001 and 1; -1.0 does not"),
+        ({"alpha": -1.0}, ValueError, "alpha must lie between 0.0001 and 1; -1 does not"),
         ({"alpha": math.inf}, ValueError, "alpha must lie between 0.0001 and 1; inf does not"),
         ({"alpha": "0,01"}, TypeError, "alpha must be a number, not '0,01'"),
         ({"steps": -1}, ValueError, "steps must lie between 0 and 10; -1 does not"),
