@@ -343,7 +343,10 @@ def test_nothing_volatile_is_in_a_built_notebook(built):
     assert texts[2] == "one\ntwo\n" and texts[3] == "whole\n"
     assert "<p>still</p>" in texts[5]
     assert sum("Not attempted yet." in text for text in texts) == 2
-    assert "<details><summary>Answer</summary>" in texts[6] and 'alt="A parabola with two points' in texts[6]
+    assert (
+        "<details><summary>Guess first, then open the answer</summary>" in texts[6]
+        and 'alt="A parabola with two points' in texts[6]
+    )
     assert 'src="data:image/png;base64,"' in texts[6], "of a picture the text of an output has nothing"
     assert "Software" not in base64.b64decode(re.search(r"base64,([\w+/=]+)", text)[1]).decode("latin1")
 

@@ -151,6 +151,8 @@ def run(name, folder) -> Ran:
 def start_nbval(path, env):
     environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"} | env
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--no-header"]
+    # Of a prediction the words are compared, not the pictures that its HTML holds.
+    command += [f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval.cfg'}"]
     command += ["--nbval-cell-timeout=600", "-p", "no:cacheprovider", str(path)]
     pipe = subprocess.PIPE
     return subprocess.Popen(

@@ -186,7 +186,9 @@ def test_a_kept_guess_that_is_none_any_more_closes_the_answer(kept):
 def test_without_a_kernel_the_answer_is_folded():
     page = shown(figure(), "a < b")[0]["text/html"]
     question, inside = re.fullmatch(
-        r"(.*)<details><summary>Answer</summary>(.*)</details>", page, re.S
+        r"(.*)<details><summary>Guess first, then open the answer</summary>(.*)</details>\s*</div>",
+        page,
+        re.S,
     ).groups()
     for secret in ("The step is", "That takes", "It goes from", "<img", "a &lt; b", "✓"):
         assert secret not in question and secret in inside

@@ -140,14 +140,15 @@ class Prediction:
         return "\n".join([head, *self.question.asked_plain()])
 
     def _repr_html_(self) -> str:
-        predict, answer = _("Predict"), _("Answer")
+        predict, answer = _("Predict"), _("Guess first, then open the answer")
         return (
+            '<div style="border-left: 4px solid #0072b2; padding-left: 14px">\n'
             f"<p><b>{predict}: {as_html(self.question.text)}</b></p>\n{self.question.asked_html()}\n"
             f"<details><summary>{answer}</summary>\n"
             + "\n".join(part for part, _plain in self.parts)
             + self.question.answer_html(self.values)
             + self._answer_html()
-            + "</details>"
+            + "</details>\n</div>"
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
