@@ -13,6 +13,7 @@ import copy
 import math
 import random
 import sys
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -316,10 +317,16 @@ def main(ids):
     for exercise in exercises.all():
         if ids and exercise.id not in ids:
             continue
+        start = time.thread_time()
+        exercise.judge(exercise.build(exercise.solution_text))
+        right, start = time.thread_time() - start, time.thread_time()
+        exercise._slips.matching(exercise.results(exercise.build(exercise.solution_text)))
+        made = time.thread_time() - start
         trial = tried(exercise)
         heard = ", ".join(f"{n} {what}" for what, n in sorted(trial.heard.items()))
         print(f"{trial.id}: {trial.right} right, {len(trial.rejected)} rejected; {trial.wrong} wrong, "
-              f"{len(trial.accepted)} accepted, {len(trial.misdiagnosed)} misdiagnosed; {heard}")  # fmt: skip
+              f"{len(trial.accepted)} accepted, {len(trial.misdiagnosed)} misdiagnosed; {heard}; "
+              f"a check {right:.2f} s, with all slips {right + made:.2f} s")  # fmt: skip
         for kind, lines in (("rejected", trial.rejected), ("accepted", trial.accepted),
                             ("misdiagnosed", trial.misdiagnosed)):  # fmt: skip
             for line in lines:
