@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--neighbours", type=int, nargs="+", default=[0, 1, 2], help="busy programs")
-    parser.add_argument("--channels", type=int, default=64, help="of ProtoNet's network")
+    parser.add_argument("--channels", type=int, default=32, help="of ProtoNet's network")
     options = parser.parse_args(arguments)
     many = max(2, torch.get_num_threads())
     print(f"{machine()}; {threads.processors()} processors may be used")

@@ -309,7 +309,7 @@ def test_bad_input_is_one_clear_sentence(lab):
         lab.set(distance="manhattan")
     with pytest.raises(ValueError, match="ways must lie between 2 and 7"):
         lab.set(ways=9)
-    with pytest.raises(ValueError, match=r"does not take images of the shape \(3, 28, 28\)"):
+    with pytest.raises(ValueError, match=r"cannot read images of the shape \(3, 28, 28\)"):
         colour = ImageSet(IMAGES.images.expand(-1, -1, 3, -1, -1), IMAGES.names, IMAGES.alphabets)
         PrototypeLaboratory({"network": ENCODER}, colour)
     with pytest.raises(ValueError, match="This embedding gives values that are not finite"):

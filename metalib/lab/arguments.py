@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
 from metalib.i18n import _
+from metalib.learners.base import evaluating
 
 
 def of_kind(name: str, value: Any, kind: type | tuple[type, ...]) -> Any:
@@ -31,3 +35,20 @@ def named(name: str, given: Any, kind: type | tuple[type, ...]) -> dict[str, Any
     if not given:
         raise ValueError(_("{name} must name at least one.").format(name=name))
     return {key: of_kind(f"{name}[{key!r}]", value, kind) for key, value in given.items()}
+
+
+def of_images(name: str, model: nn.Module, images: Tensor) -> Tensor:
+    """What a model says of images (N, C, H, W), in evaluation mode and without a graph.
+
+    Raises:
+        ValueError: it cannot read images of this shape.
+    """
+    try:
+        with torch.no_grad(), evaluating(model):
+            return model(images)
+    except RuntimeError as error:
+        raise ValueError(
+            _("{name} cannot read images of the shape {shape}: {reason}").format(
+                name=name, shape=tuple(images.shape[1:]), reason=str(error).splitlines()[0]
+            )
+        ) from error

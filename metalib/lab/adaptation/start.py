@@ -12,6 +12,7 @@ from torch import nn
 from metalib import weights
 from metalib.data import ImageSet
 from metalib.i18n import N_, _
+from metalib.lab.arguments import of_images
 from metalib.learners import FromScratch, GradientLearner, Learner
 from metalib.learners.batched import check_batchable
 from metalib.models import conv4
@@ -70,16 +71,7 @@ def start_point(label: str, given: Learner | nn.Module | str, images: ImageSet) 
             alpha, steps = given.alpha, given.steps
     check_batchable(model)
     model = copy.deepcopy(model).eval()
-    shape = tuple(images.images.shape[2:])
-    try:
-        with torch.no_grad():
-            outputs = model(torch.zeros(2, *shape)).shape
-    except RuntimeError as error:
-        raise ValueError(
-            _("{name} cannot read images of the shape {shape}: {reason}").format(
-                name=label, shape=shape, reason=str(error).splitlines()[0]
-            )
-        ) from error
+    outputs = of_images(label, model, torch.zeros(2, *images.images.shape[2:])).shape
     if len(outputs) != 2 or outputs[1] < 2:
         raise ValueError(
             _(

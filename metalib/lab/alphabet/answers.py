@@ -16,8 +16,8 @@ import torch
 
 from metalib.data.omniglot import SIZE
 from metalib.i18n import _
+from metalib.lab.arguments import of_images
 from metalib.learners import GradientLearner, Learner
-from metalib.learners.base import evaluating
 
 PIXELS = "pixels"  # identifies the nearest neighbour among the methods
 
@@ -148,15 +148,8 @@ def head(learner: Learner) -> int:
     model = learner.model if isinstance(learner, GradientLearner) else getattr(learner, "encoder", None)
     if model is None:
         return 0
-    try:
-        with torch.no_grad(), evaluating(model):
-            size = model(torch.zeros(2, 1, SIZE, SIZE)).flatten(1).shape[-1]
-    except RuntimeError as error:
-        raise ValueError(
-            _("{kind} does not take pictures of {size} × {size} grey pixels: {reason}").format(
-                kind=type(learner).__name__, size=SIZE, reason=str(error).splitlines()[0]
-            )
-        ) from error
+    outputs = of_images(type(learner).__name__, model, torch.zeros(2, 1, SIZE, SIZE))
+    size = outputs.flatten(1).shape[-1]
     return size if isinstance(learner, GradientLearner) else 0
 
 

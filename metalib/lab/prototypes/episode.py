@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from metalib.data import ImageSet
 from metalib.data.images import grey
 from metalib.i18n import _
+from metalib.lab.arguments import of_images
 from metalib.learners import DISTANCES
 from metalib.tasks import Episodes
 
@@ -99,14 +100,7 @@ def embed(encoder: nn.Module, pictures: Tensor) -> np.ndarray:
         ValueError: the encoder does not take such images, or gives values that are not finite.
     """
     x = pictures.float().div(255).flatten(0, 1)
-    try:
-        embedded = encoder(x).flatten(1).double()
-    except RuntimeError as error:
-        raise ValueError(
-            _("This embedding does not take images of the shape {shape}: {reason}").format(
-                shape=tuple(x.shape[1:]), reason=str(error).splitlines()[0]
-            )
-        ) from error
+    embedded = of_images(_("This embedding"), encoder, x).flatten(1).double()
     if not embedded.isfinite().all():
         raise ValueError(_("This embedding gives values that are not finite."))
     return embedded.unflatten(0, pictures.shape[:2]).numpy()
