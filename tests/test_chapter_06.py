@@ -46,26 +46,30 @@ def test_both_ways_to_a_square_are_metalibs(chapter):
     assert torch.allclose(chapter["by_expansion"](z, prototypes), expected)
 
 
-def test_embedded_episodes_keep_the_rules_of_an_episode(chapter):
-    """A point says of which class and drawing it is."""
-    points = torch.stack(torch.meshgrid(torch.arange(9), torch.arange(7), indexing="ij"), dim=-1)
-    batch = chapter["embedded_episodes"](points, 4, 2, 3, 50, generator())
-    assert batch.support_x.shape == (50, 8, 2) and batch.query_x.shape == (50, 12, 2)
-    firsts = set()
-    for support_x, support_y, query_x, query_y in zip(*batch, strict=True):
-        meaning = {}
-        for (c, _drawing), y in [*zip(support_x.tolist(), support_y.tolist(), strict=True),
-                                 *zip(query_x.tolist(), query_y.tolist(), strict=True)]:  # fmt: skip
-            assert meaning.setdefault(y, c) == c
-        assert len(set(meaning.values())) == 4
-        drawings = [tuple(place) for place in [*support_x.tolist(), *query_x.tolist()]]
-        assert len(set(drawings)) == 20, "no drawing twice"
-        firsts.add(meaning[0])
-    assert len(firsts) == 9
+def episodes(points, ways, shots, queries):
+    """Episodes over points (classes, drawings, D)."""
+    blank = torch.zeros(*points.shape[:2], 1, 1, 1, dtype=torch.uint8)
+    return metalib.Episodes(blank, ways, shots, queries).mapped(lambda _x: points.flatten(0, 1))
+
+
+def test_estimated_centres_widen_a_class_by_one_over_the_shots(chapter):
+    """The variance of a query around its class's *estimated* centre, measured."""
+    for shots in (1, 4):
+        query, mean, y = chapter["blobs"](shots, 4000, generator())
+        off = query - mean.take_along_dim(y.unsqueeze(-1), dim=1)
+        assert off.var().item() == pytest.approx(0.5 * (1 + 1 / shots), rel=0.05)
+
+
+def test_what_is_said_of_the_formula_at_large_distances(chapter):
+    near = torch.tensor([1.0, 2.0, 5.0])
+    known = chapter["stable_softmax"](near)
+    assert chapter["naive_softmax"](near + 200).isnan().all()
+    off = (chapter["naive_softmax"](near + 100) - known).abs().max()
+    assert 1e-4 < off < 0.05, "digits are lost, not all of them"
 
 
 def test_answers_losses_and_neighbours_are_those_of_plain_loops(chapter):
-    batch = chapter["embedded_episodes"](randn(6, 5, 3), 3, 2, 2, 4, generator())
+    batch = episodes(randn(6, 5, 3), 3, 2, 2).sample(4, generator())
     logits = chapter["answer"](batch, "euclidean")
     neighbours = chapter["nearest_neighbour"](batch)
     log_p, right = [], []
@@ -154,7 +158,7 @@ def test_two_prototypes_are_the_means_of_two_far_blobs_and_one_shot_is_still_the
         if len(means) == 2:
             expected = (batch.query_x[task].unsqueeze(1) - means).square().sum(dim=-1).min(dim=1).values
             assert torch.allclose(-logits[task, :, 0], expected, rtol=1e-3)
-    one = chapter["embedded_episodes"](randn(6, 5, 3), 4, 1, 3, 5, generator())
+    one = episodes(randn(6, 5, 3), 4, 1, 3).sample(5, generator())
     answers = chapter["two_prototypes"](one, 4).argmax(dim=-1)
     assert torch.equal(answers, chapter["nearest_neighbour"](one))
 

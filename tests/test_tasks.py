@@ -278,3 +278,24 @@ def test_functions_can_be_had_again_and_bad_ones_are_refused():
     for bad in ({"shots": 0}, {"noise": 0.0}, {"length": float("nan")}, {"inputs": (1.0, 0.0)}):
         with pytest.raises(ValueError, match=f"^{next(iter(bad))} must be"):
             GaussianProcessTasks(**bad)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_episodes_of_another_size_are_those_made_so(mapped):
+    images = torch.randint(
+        256, (6, 9, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
+
+    def made(*sizes):
+        episodes = Episodes(images, *sizes)
+        return episodes.mapped(lambda x: x.flatten(1)) if mapped else episodes
+
+    small = made(3, 1, 2)
+    large = small.sized(5, shots=4)
+    ours, theirs = (one.sample(3, torch.Generator().manual_seed(1)) for one in (large, made(5, 4, 2)))
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert (small.ways, small.shots, small.queries) == (3, 1, 2), "the original stays as it is"
+    with pytest.raises(ValueError, match="7 ways need at least 7 classes"):
+        small.sized(7)
+    with pytest.raises(ValueError, match="need 10 drawings a class, but there are 9"):
+        small.sized(shots=8)

@@ -61,11 +61,35 @@ class Episodes:
                     "{shape}."
                 ).format(shape=tuple(images.shape))
             )
+        if rotations and images.shape[-1] != images.shape[-2]:
+            raise ValueError(
+                _("Rotations need square images; these are {height} × {width}.").format(
+                    height=images.shape[-2], width=images.shape[-1]
+                )
+            )
+        self.images, self.classes = images, images.shape[0] * (4 if rotations else 1)
+        self.rotations, self.global_labels = rotations, global_labels
+        self._size(ways, shots, queries)
+
+    def sized(
+        self, ways: int | None = None, shots: int | None = None, queries: int | None = None
+    ) -> Episodes:
+        """Episodes of another size over the same drawings, mapped ones too; None leaves a number as it is.
+
+        Raises:
+            ValueError: as ``Episodes(…)`` does.
+        """
+        made = copy.copy(self)
+        given = ((ways, self.ways), (shots, self.shots), (queries, self.queries))
+        made._size(*(old if new is None else new for new, old in given))
+        return made
+
+    def _size(self, ways: int, shots: int, queries: int) -> None:
         ways, shots, queries = (
             check_whole(name, value, 1)
             for name, value in (("ways", ways), ("shots", shots), ("queries", queries))
         )
-        classes, drawings = images.shape[0] * (4 if rotations else 1), images.shape[1]
+        classes, drawings = self.classes, self.images.shape[1]
         if ways > classes:
             raise ValueError(
                 _("{ways} ways need at least {ways} classes, but there are {classes}.").format(
@@ -79,15 +103,7 @@ class Episodes:
                     "{drawings}."
                 ).format(shots=shots, queries=queries, need=shots + queries, drawings=drawings)
             )
-        if rotations and images.shape[-1] != images.shape[-2]:
-            raise ValueError(
-                _("Rotations need square images; these are {height} × {width}.").format(
-                    height=images.shape[-2], width=images.shape[-1]
-                )
-            )
-        self.images, self.classes = images, classes
         self.ways, self.shots, self.queries = ways, shots, queries
-        self.rotations, self.global_labels = rotations, global_labels
 
     def mapped(self, function: Callable[[Tensor], Tensor], chunk: int = 500) -> Episodes:
         """The same episodes, with ``function(x)`` in place of each drawing ``x``, computed once for each.
