@@ -153,7 +153,7 @@ def test_temperature_changes_no_winner():
     "change, error, message",
     [
         ({"distance": "manhattan"}, ValueError, "distance must be one of 'squared_euclidean'"),
-        ({"temperature": 0.0}, ValueError, "temperature must lie between 0.01 and 100; 0.0 does not"),
+        ({"temperature": 0.0}, ValueError, "temperature must lie between 0.01 and 100; 0 does not"),
         ({"temperature": math.nan}, ValueError, "temperature must lie between 0.01 and 100; nan does not"),
         ({"classes": 1}, ValueError, "classes must lie between 2 and 5; 1 does not"),
         ({"classes": 2.5}, TypeError, "classes must be a whole number, not 2.5"),
@@ -291,6 +291,7 @@ def test_a_class_that_goes_takes_nothing_with_it():
     assert lab.surface.message.startswith("Drag the query")
     lab.set(classes=3)
     assert math.isnan(lab.result.loss) and "arrow keys move the query" in lab.surface.alt
+    assert "choose a true class" not in lab.surface.alt
     assert "Downhill" not in lab.surface.alt and "only 3 classes" in lab.surface.message
     lab.surface.key("ArrowUp")
     np.testing.assert_allclose(lab.state.query, (QUERY[0], QUERY[1] + 0.25))
@@ -343,3 +344,53 @@ def test_settings_are_taken_or_refused_in_one_sentence():
 def test_a_temperature_of_100_is_read_as_100():
     lab = DistanceLaboratory(temperature=100)
     assert lab.controls["temperature"].readout_format == ".3g" and "temperature: 100;" in lab.surface.alt
+
+
+# What chapter 06 tells its readers to try, and says that they will see
+
+
+def test_try_1_on_a_border_two_probabilities_are_equal_and_no_temperature_moves_it():
+    lab = DistanceLaboratory()
+    for border in lab.result.borders:
+        for temperature in (0.05, 1.0, 30.0):
+            lab.set(query=tuple(border.mean(axis=0)), temperature=temperature)
+            highest = np.sort(lab.result.p)[-2:]
+            assert highest[0] == pytest.approx(highest[1], rel=1e-6)
+
+
+def test_try_2_temperature_leaves_distances_and_order():
+    lab, seen = DistanceLaboratory(), []
+    for temperature in (0.1, 30.0):
+        lab.set(temperature=temperature)
+        seen.append((lab.result.distances.tolist(), lab.result.p.argsort().tolist(), np.ptp(lab.result.p)))
+    assert seen[0][:2] == seen[1][:2] and seen[0][2] > 0.95 and seen[1][2] < 0.1
+
+
+def test_try_3_far_out_the_square_is_certain_and_the_root_is_not():
+    lab = DistanceLaboratory(query=(WINDOW[0], WINDOW[1]))
+    assert lab.result.p.max() > 0.99
+    borders = lab.result.borders
+    lab.set(distance="euclidean")
+    assert lab.result.p.max() < 0.95
+    np.testing.assert_allclose(np.sort(lab.result.borders, axis=None), np.sort(borders, axis=None), atol=1e-9)
+
+
+def test_try_4_cosine_sees_no_length_and_keeps_below_its_ceiling():
+    lab = DistanceLaboratory(distance="cosine", classes=5)
+    before = lab.result.p
+    lab.move(2, 1.5 * PROTOTYPES[1][0], 1.5 * PROTOTYPES[1][1])
+    np.testing.assert_allclose(lab.result.p, before)
+    best = 0.0
+    for angle in np.linspace(0, 2 * math.pi, 60):
+        lab.move(0, math.cos(angle), math.sin(angle))
+        best = max(best, lab.result.p.max())
+    assert 0.2 < best < 0.649
+
+
+def test_try_5_where_the_truth_has_no_probability_the_gradient_is_twice_the_way_to_it():
+    lab = DistanceLaboratory(truth=2, query=(-2.6, 2.2))
+    points, p = lab.state.points[1:], lab.result.p
+    assert p[1] < 0.001 and p.argmax() == 0 and p[0] > 0.99
+    np.testing.assert_allclose(-lab.result.gradient, 2 * (points[1] - points[0]), atol=0.1)
+    lab.set(query=tuple(points[1]))
+    assert np.linalg.norm(lab.result.gradient) < 0.1

@@ -211,7 +211,9 @@ class DistancePainter(Painter):
 
     def words(self, state: DistanceState, result: DistanceResult) -> Words:
         right = (self.class_at - 24) / self.width
-        loss = _("choose a true class to see its loss")
+        loss = (
+            "" if state.truth else _("choose a true class to see its loss")
+        )  # one that is gone is named below
         if state.shown(state.truth):
             loss = _("loss −ln p = {loss}, |gradient| = {length:.3g}").format(
                 loss=look.signed(result.loss), length=float(np.linalg.norm(result.gradient))
