@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from metalib import exercises, look
 from metalib.exercises import course, prediction, progress
-from metalib.exercises.question import filled
+from metalib.exercises.question import filled, with_unit
 from metalib.exercises.view import VIEW_MIME, on_page
 
 LANDS, STEPS, RANKING = toy_exercises.CHAPTER.predictions
@@ -171,7 +171,8 @@ def test_an_order_is_shown_with_the_right_one():
     view.receive("ranking", f"{second} {first} {third}")
     assert view.answer["verdict"] == "near"
     assert "α = 0.25 → α = 0.5 → α = 0.1" in view.answer["head"]
-    assert "<ol><li>α = 0.5<br>At the minimum in one step.</li><li>α = 0.25</li>" in view.answer["html"]
+    assert view.answer["html"].count("<li>α = 0.5 <small>(in your order: 2)</small><br>At the minimum") == 1
+    assert "<li>α = 0.1</li>" in view.answer["html"]
 
 
 @pytest.mark.parametrize("kept", [{"guess": "gone"}, {"guess": 3}, {}, [], "x", None])
@@ -266,3 +267,18 @@ def test_a_progress_file_of_another_kind_stops_nothing():
 
 def test_pictures_alone_are_what_alt_is_for():
     assert prediction._part("text", ["unused"]) == ("<pre>text</pre>", "text")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (5.0, "5 %"),
+        (3.6421, "3.64 %"),
+        (-0.5, "−0.5 %"),
+        (1250.0, "1250 %"),
+        (12345.6, "12346 %"),
+        (4e-4, "0.0004 %"),
+    ],
+)
+def test_a_measured_number_is_said_with_three_digits(value, said):
+    assert with_unit(value, "%") == said

@@ -13,7 +13,7 @@ import hashlib
 import html
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -301,7 +301,7 @@ class Number(Question):
         return RIGHT if away <= within else NEAR if away <= 2 * within else WRONG
 
     def in_words(self, guess: str) -> str:
-        return html.escape(with_unit(self._number(guess), self.unit))
+        return html.escape(with_unit(self._number(guess), self.unit, digits=6))
 
     def explained(self) -> dict[str, Any]:
         said = {
@@ -391,13 +391,19 @@ class Order(Question):
         }
 
     def opened_html(self, guess: str, values: Values) -> str:
-        return self._right_order(values)
+        guessed = [line.text for line in self._ordered(guess)] if guess else []
+        return self._right_order(values, guessed)
 
-    def _right_order(self, values: Values) -> str:
+    def _right_order(self, values: Values, guessed: Sequence[str] = ()) -> str:
+        """The lines in their right order; beside each where the reader had put it, if elsewhere."""
         lines = ""
-        for line in self.lines:
+        for n, line in enumerate(self.lines):
             why = f"<br>{as_html(filled(line.why, values))}" if line.why else ""
-            lines += f"<li>{as_html(line.text)}{why}</li>"
+            yours = ""
+            if guessed and guessed[n] != line.text:
+                place = _("(in your order: {place})").format(place=guessed.index(line.text) + 1)
+                yours = f" <small>{html.escape(place)}</small>"
+            lines += f"<li>{as_html(line.text)}{yours}{why}</li>"
         head = html.escape(_("The order:"))
         return f"<p>{head}</p><ol>{lines}</ol>"
 
@@ -443,9 +449,10 @@ def places(texts: tuple[str, ...]) -> set[str]:
     return {place[1] for text in texts for place in PLACE.finditer(text)}
 
 
-def with_unit(value: float, unit: str) -> str:
-    """A number as it is said: 12.5 %, −3, 0.0004."""
-    said = f"{value:.4g}"
+def with_unit(value: float, unit: str, digits: int = 3) -> str:
+    """A number as it is said: 12.5 %, −3, 0.0004, 1250 steps; whole numbers whole."""
+    whole = value == round(value) and abs(value) < 1e9
+    said = f"{value:.0f}" if whole else f"{value:.{digits}g}"
     if "e" in said and 1e-6 < abs(value) < 1e9:
         said = f"{value:.10f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:.0f}"
     return f"{said.replace('-', '−')} {unit}".strip()
