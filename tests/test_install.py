@@ -198,6 +198,19 @@ def test_two_set_ups_at_once_are_refused(house):
     install.alone().close()
 
 
+def test_an_environment_that_is_only_linked_is_never_touched(house, monkeypatch):
+    elsewhere = house / "elsewhere"
+    install.VENV.rename(elsewhere)
+    install.VENV.symlink_to(elsewhere, target_is_directory=True)
+    monkeypatch.setattr(sys, "argv", ["install.py"])
+    install.main()  # it is as it should be: nothing to do, and nothing to refuse
+    (house / "requirements.lock").write_text("torch==2.14.0\n")
+    before = sorted(path.name for path in elsewhere.rglob("*"))
+    with pytest.raises(SystemExit, match="is a link to .*elsewhere"):
+        install.main()
+    assert sorted(path.name for path in elsewhere.rglob("*")) == before
+
+
 def test_making_an_environment_keeps_the_mark_until_the_end(house, monkeypatch):
     seen = []
     monkeypatch.setattr(install, "run", lambda *command, why: seen.append(install.UNFINISHED.exists()))

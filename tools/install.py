@@ -223,6 +223,15 @@ def make_environment() -> None:
         raise SetupError(f"{sys.executable} -m venv made no working environment in {VENV}.")
 
 
+def refuse_borrowed() -> None:
+    """Refuse to change an environment that another folder owns: setting up may begin with emptying it."""
+    if VENV.is_symlink():
+        raise SetupError(
+            f".venv is a link to {VENV.resolve()}, and what lies there may belong to another folder. Remove the "
+            "link for an environment of this folder's own, or set that one up where it is."
+        )
+
+
 def install(arguments: argparse.Namespace, want: dict, stamp: dict) -> None:
     """Make or mend the environment, and stamp it at the very end."""
     moved = bool(stamp) and any(stamp.get(key) != want[key] for key in ("python", "root", "newest"))
@@ -265,6 +274,7 @@ def main() -> None:
         check_python()
         want, stamp = wanted(arguments), read_stamp()
         if not ready(stamp, want):
+            refuse_borrowed()
             with alone():
                 install(arguments, want, stamp)
     except SetupError as error:
