@@ -227,8 +227,8 @@ def refuse_borrowed() -> None:
     """Refuse to change an environment that another folder owns: setting up may begin with emptying it."""
     if VENV.is_symlink():
         raise SetupError(
-            f".venv is a link to {VENV.resolve()}, and what lies there may belong to another folder. Remove the "
-            "link for an environment of this folder's own, or set that one up where it is."
+            f".venv is a link to {VENV.resolve()}, and what lies there may belong to another folder. Remove "
+            "the link for an environment of this folder's own, or set that one up where it is."
         )
 
 
