@@ -224,16 +224,3 @@ def test_an_old_python_can_read_the_file():
     """No syntax newer than Python 3.7 (macOS's own python3 is 3.9), or the refusal could not be printed."""
     check = "import ast, sys; ast.parse(open(sys.argv[1], encoding='utf-8').read(), feature_version=(3, 7))"
     subprocess.run([sys.executable, "-c", check, install.__file__], check=True)
-
-
-def test_an_environment_that_belongs_to_another_folder_is_not_cleared(house, monkeypatch, tmp_path_factory):
-    """A second working tree may link to the first one's environment: "moved" must not mean "remove"."""
-    other = tmp_path_factory.mktemp("other") / ".venv"
-    install.VENV.rename(other)
-    install.VENV.symlink_to(other)
-    kept = sorted(other.rglob("*"))
-    monkeypatch.setattr(install, "wanted", lambda arguments: {"root": "moved"})
-    monkeypatch.setattr(sys, "argv", ["install.py"])
-    with pytest.raises(SystemExit, match=r"\.venv is a link to .*, which belongs to another folder"):
-        install.main()
-    assert sorted(other.rglob("*")) == kept

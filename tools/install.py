@@ -68,15 +68,6 @@ def check_python() -> None:
         )
 
 
-def refuse_a_link() -> None:
-    """A .venv that is a link is another folder's environment: to set this one up would clear that one."""
-    if VENV.is_symlink():
-        raise SetupError(
-            f"{VENV} is a link to {VENV.resolve()}, which belongs to another folder and is left as it is. "
-            "Remove the link, and the same command makes an environment here."
-        )
-
-
 def site_packages() -> Path:
     """Where the environment's packages lie."""
     if os.name == "nt":
@@ -281,7 +272,6 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         check_python()
-        refuse_a_link()
         want, stamp = wanted(arguments), read_stamp()
         if not ready(stamp, want):
             refuse_borrowed()
