@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -231,6 +231,17 @@ class Table:
             for row in rows
         )
         return "\n".join(line.rstrip() for line in lines)
+
+
+def table(columns: Mapping[str, Mapping[str, object]], corner: str = "", form: str = "") -> Table:
+    """A table of columns with the same rows, {column: {row: value}}; values are shown in the format `form`.
+
+    >>> table({"a": {"x": 0.5, "y": 1}, "b": {"x": 2, "y": 3}}, form=".1f").rows
+    [('x', '0.5', '2.0'), ('y', '1.0', '3.0')]
+    """
+    names = next(iter(columns.values()))
+    rows = [[name, *(format(column[name], form) for column in columns.values())] for name in names]
+    return Table([corner, *columns], rows)
 
 
 def fit(texts: Sequence[Text], words: Sequence[str], room: float) -> None:

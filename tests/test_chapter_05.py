@@ -1,6 +1,8 @@
 """Chapter 5 builds ProtoNet in its own cells. Those definitions, taken from its source, give metalib's
 numbers or those of a plain loop."""
 
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,13 +10,14 @@ from chapter_code import definitions, solution
 from torch import nn
 
 import metalib
+from metalib import look
 from metalib.models import conv4
 
 
 @pytest.fixture(scope="module")
 def chapter():
     """The functions and classes that the chapter defines."""
-    return definitions("05_protonet", torch=torch, F=F, nn=nn, metalib=metalib)
+    return definitions("05_protonet", torch=torch, F=F, nn=nn, metalib=metalib, itertools=itertools)
 
 
 @pytest.fixture
@@ -98,17 +101,58 @@ def test_with_one_shot_neighbour_and_prototype_agree(chapter, batch, encoder):
     assert torch.allclose(one, other)
 
 
+def test_the_chapters_scores_are_evaluates_and_paired(chapter):
+    images = torch.randint(0, 256, (9, 12, 1, 28, 28), generator=torch.Generator().manual_seed(1))
+    images = images.to(torch.uint8)
+    learner = metalib.ProtoNet(nn.Flatten())
+    found = chapter["scores"](learner, {"here": images}, (1, 3), n_tasks=10)
+    assert list(found) == ["here, 1-shot", "here, 3-shot"]
+    tasks = metalib.Episodes(images, ways=5, shots=3, queries=5)
+    known = metalib.evaluate(learner, tasks, 10, torch.Generator().manual_seed(1))
+    assert torch.equal(found["here, 3-shot"].values, known.values)
+    none = chapter["minus"](found, found)["here, 3-shot"]
+    assert none.mean == 0 and none.n == 10
+
+
+def test_the_chapters_linear_probe_reads_what_is_there_and_nothing_else(chapter):
+    generator = torch.Generator().manual_seed(0)
+    old, new = torch.randn(2, 40, 2, 5, 8, generator=generator, dtype=torch.float64)
+    assert 0.4 < chapter["linear_probe"](old, new) < 0.6, "noise has no style"
+    hidden = torch.tensor([-1.0, 1.0]).double().view(2, 1)
+    for z in (old, new):  # in one direction, small beside the rest
+        z[..., 3] = 0.1 * hidden + 0.01 * z[..., 3]
+    assert chapter["linear_probe"](old, new) == 1
+    flipped = new.flip(1)
+    assert chapter["linear_probe"](old, flipped) == 0
+
+
+def test_regular_and_bold_are_the_styles_that_the_chapter_takes(chapter):
+    glyphs = metalib.data.glyphs("test", by="character")
+    both = chapter["by_style"](glyphs)  # (C, 2, 5, 1, 28, 28)
+    ink = both.float().mean(dim=(2, 3, 4, 5))
+    assert both.shape[1:3] == (2, 5) and (ink[:, 1] > ink[:, 0]).double().mean() > 0.9
+
+
+def test_a_table_of_columns():
+    table = look.table({"first": {"a": 0.5, "b": 1}, "second": {"b": 3, "a": 2}}, "rows", ".1f")
+    assert (table.heading, table.rows) == (
+        ("rows", "first", "second"),
+        [("a", "0.5", "2.0"), ("b", "1.0", "3.0")],
+    )
+
+
 # --- the exercises
 def test_the_exercises_are_protonets_parts(batch, encoder):
     learner = metalib.ProtoNet(encoder)
-    means, loss = solution("05/prototypes"), solution("05/episode-loss")
+    one_line, loss = solution("05/one-line"), solution("05/episode-loss")
     losses = []
     for task in range(3):
-        support = encoder(batch.support_x[task]).float()
-        prototypes = means(support, batch.support_y[task])
-        expected = learner.adapt(batch.support_x[task : task + 1], batch.support_y[task : task + 1])[0]
-        assert torch.allclose(prototypes.double(), expected, atol=1e-5)
-        losses.append(loss(expected, encoder(batch.query_x[task]), batch.query_y[task]))
+        by_class = encoder(batch.support_x[task, batch.support_y[task].argsort()]).unflatten(0, (4, 2))
+        query = encoder(batch.query_x[task])
+        prototypes = learner.adapt(batch.support_x[task : task + 1], batch.support_y[task : task + 1])
+        logits = learner.predict(prototypes, batch.query_x[task : task + 1])[0]
+        assert one_line(by_class, query).tolist() == logits.argmax(dim=-1).tolist()
+        losses.append(loss(prototypes[0], query, batch.query_y[task]))
     assert torch.allclose(torch.stack(losses).mean(), learner.loss(batch))
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 import metalib
 from metalib import look
-from metalib.data import ImageSet
+from metalib.data import ImageSet, glyphs
 from metalib.lab import PrototypeLaboratory
 from metalib.lab.prototypes.episode import cut, deal, embed, judge, lay_plane, regions
 from metalib.lab.prototypes.laboratory import PrototypeState, image_sets
@@ -328,3 +328,70 @@ def test_the_default_knows_glyphs_and_four_embeddings():
     assert np.mean(trained) > 0.9 > np.mean(pixels)
     data, _metadata = lab._repr_mimebundle_()  # a still picture where no kernel runs
     assert "image/png" in data and "5-way 1-shot" in data["text/plain"]
+
+
+def test_a_prototype_in_a_foreign_region_is_explained(lab):
+    seen = set()
+    for draw in range(1, 30):
+        result = lab.set(draw=draw, embedding="pixels", ways=6)
+        for region, place in zip(result.stands_in, result.prototypes, strict=True):
+            inside = [len(p) > 2 and Path(p).contains_point(place) for p in result.regions]
+            assert inside[region]
+        abroad = [way for way, region in enumerate(result.stands_in) if way != region]
+        said = "is drawn in the region of" in lab.surface.message
+        assert said == bool(abroad)
+        seen.add(said)
+        if abroad:
+            way, region = abroad[0] + 1, result.stands_in[abroad[0]] + 1
+            assert f"prototype {way} is drawn in the region of {region}" in lab.surface.message
+    assert seen == {True, False}
+
+
+# --- what chapter 5 tells the reader to try: the controls are moved as told
+
+
+@pytest.fixture(scope="module")
+def chapters():
+    """The chapter's laboratory, with its network trained as in the chapter."""
+    scripts = set(glyphs("train", by="script").alphabets)
+    train, unseen = (
+        images.subset([script in scripts for script in images.alphabets])
+        for images in (glyphs(split, by="character") for split in ("train", "test"))
+    )
+    protonet = metalib.ProtoNet(conv4(32, downsample="stride"))
+    tasks, seed = metalib.Episodes(train, ways=20, shots=1, queries=5), torch.Generator().manual_seed(10)
+    metalib.fit(protonet, tasks, 500, seed, meta_batch=1, lr=2e-3, progress=False)
+    embeddings = {"pixels": nn.Flatten(), "trained": protonet}
+    places = {"unseen characters": unseen, "unseen scripts": glyphs("test", by="script")}
+    return PrototypeLaboratory(embeddings, places, embedding="pixels", shots=3)
+
+
+@pytest.mark.slow
+def test_what_the_chapter_tells_to_try(chapters):
+    lab = chapters
+
+    def right(**changes):
+        result = lab.set(**{"embedding": "pixels", "shots": 3, "distance": "squared_euclidean", **changes})
+        return int(result.right.sum())
+
+    right()  # 1: three queries of class 2 go to class 5, at nearly equal distances
+    assert [(w + 1, lab.result.answers[w, q] + 1) for w, q in lab.result.misjudged].count((2, 5)) == 3
+    lab.surface.key("PageDown")
+    way, number = lab.state.pointed
+    nearest, own = lab.result.distances[way, number].min(), lab.result.distances[way, number, way]
+    assert own < 1.1 * nearest and "E WITH OGONEK" in lab.result.names[1]
+    share = lab.result.plane.share
+    assert right(embedding="trained") == 25 and round(100 * share) == 24  # 2
+    assert lab.result.plane.share == pytest.approx(0.55, abs=0.03)
+    in_pixels = [right(shots=shots) for shots in (1, 10)]  # 3
+    trained = [right(embedding="trained", shots=shots) for shots in (1, 10)]
+    assert in_pixels == [13, 22] and trained == [25, 25]
+    for embedding, changed in (("pixels", 0), ("trained", 1)):  # 4
+        right(embedding=embedding)
+        before = lab.result.answers
+        right(embedding=embedding, distance="euclidean")
+        assert (lab.result.answers == before).all()
+        right(embedding=embedding, distance="cosine")
+        assert (lab.result.answers != before).sum() == changed
+    right()  # 5
+    assert "prototype 4 is drawn in the region of 3" in lab.surface.message

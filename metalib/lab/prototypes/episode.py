@@ -41,6 +41,10 @@ class Plane:
         """Where points (..., D) lie when projected onto the plane: t (..., 2)."""
         return (points - self.centre) @ self.axes.T / self.unit
 
+    def points(self, t: np.ndarray) -> np.ndarray:
+        """The points (..., D) of the plane at t (..., 2)."""
+        return self.centre + self.unit * t @ self.axes
+
 
 @dataclass(frozen=True, eq=False)
 class PrototypeResult:
@@ -52,6 +56,7 @@ class PrototypeResult:
     examples: np.ndarray  # (N, K + Q, 2)
     prototypes: np.ndarray  # (N, 2)
     regions: tuple[np.ndarray, ...]  # N polygons (M, 2)
+    stands_in: np.ndarray  # (N,): in whose region each prototype is drawn; it may lie off the plane
     distances: np.ndarray  # (N, K + Q, N): of each example to each prototype, in the full space
     answers: np.ndarray  # (N, Q): the class of the prototype that is nearest to a query
 
@@ -113,18 +118,24 @@ def judge(
     prototypes = embedded[:, :shots].mean(axis=1)
     points = embedded.reshape(-1, embedded.shape[-1])
     plane = lay_plane(points, prototypes[0])
-    measured = DISTANCES[distance](torch.from_numpy(points)[None], torch.from_numpy(prototypes)[None])
-    distances = measured.numpy().reshape(*embedded.shape[:2], -1)
+    distances = measure(points, prototypes, distance).reshape(*embedded.shape[:2], -1)
+    places = plane.coordinates(prototypes)
     return PrototypeResult(
         pictures=pictures,
         names=names,
         plane=plane,
         examples=plane.coordinates(embedded),
-        prototypes=plane.coordinates(prototypes),
+        prototypes=places,
         regions=regions(plane, prototypes, distance),
+        stands_in=measure(plane.points(places), prototypes, distance).argmin(axis=-1),
         distances=distances,
         answers=distances[:, shots:].argmin(axis=-1),
     )
+
+
+def measure(points: np.ndarray, prototypes: np.ndarray, distance: str) -> np.ndarray:
+    """The distances of points (P, D) to prototypes (N, D), (P, N)."""
+    return DISTANCES[distance](torch.from_numpy(points)[None], torch.from_numpy(prototypes)[None])[0].numpy()
 
 
 def lay_plane(points: np.ndarray, first: np.ndarray) -> Plane:

@@ -185,7 +185,7 @@ class PrototypePainter(Painter):
         )
         left = Panel(0.024, 0.54, self.score(state, result), legend, share)
         right = Panel(0.56, 1.0, episode, note=pointed_at(state, result))
-        return Words((left, right), remark(state.distance))
+        return Words((left, right), remark(state.distance, result.stands_in))
 
     def describe(self, state: Any, result: PrototypeResult) -> str:
         missed = _("; ").join(
@@ -228,21 +228,29 @@ def pointed_at(state: Any, result: PrototypeResult) -> str:
     return said.format(n=(query if query >= 0 else number) + 1, way=way + 1, answer=nearest + 1, mark=mark)
 
 
-def remark(distance: str) -> str:
-    """How to read the plane, what this distance changes, and how to go on."""
+def remark(distance: str, stands_in: np.ndarray) -> str:
+    """How to read the plane, who stands in a foreign region, what this distance changes, and how to go on."""
     said = [
         _(
             "The plane is the one in which this episode's embeddings vary most (PCA). A region is that of "
-            "the prototype nearest to its points. Queries lie off the plane, and are judged in all "
-            "dimensions."
-        ),
-        _(HOW),
+            "the prototype nearest to its points. Queries and prototypes lie off the plane; queries are "
+            "judged in all dimensions."
+        )
     ]
+    abroad = [(way, region) for way, region in enumerate(stands_in) if way != region]
+    if abroad:
+        way, region = abroad[0]
+        said.append(
+            _(
+                "So prototype {way} is drawn in the region of {region}, and is nearest to itself all the "
+                "same."
+            ).format(way=way + 1, region=region + 1)
+        )
     if distance == "euclidean":
-        said[1:1] = [
+        said.append(
             _(
                 "The square root does not change which prototype is nearest, so all answers are those of the "
                 "squared distance. What it changes is the loss in training: see chapter 6."
             )
-        ]
-    return " ".join(said)
+        )
+    return " ".join([*said, _(HOW)])
