@@ -127,10 +127,10 @@ def test_the_chapters_linear_probe_reads_what_is_there_and_nothing_else(chapter)
 
 
 def test_regular_and_bold_are_the_styles_that_the_chapter_takes(chapter):
-    glyphs = metalib.data.glyphs("test", by="character")
-    both = chapter["by_style"](glyphs)  # (C, 2, 5, 1, 28, 28)
-    ink = both.float().mean(dim=(2, 3, 4, 5))
-    assert both.shape[1:3] == (2, 5) and (ink[:, 1] > ink[:, 0]).double().mean() > 0.9
+    both = chapter["by_style"](metalib.data.glyphs("test", by="character"))  # (C, 2, 5, 1, 28, 28)
+    ink = both.float().mean(dim=(2, 3, 4, 5))  # (C, 2); drawings differ in size as well
+    assert both.shape[1:3] == (2, 5) and (ink[:, 1] > ink[:, 0]).double().mean() > 0.8
+    assert ink[:, 1].mean() > 1.3 * ink[:, 0].mean()
 
 
 def test_a_table_of_columns():
