@@ -486,22 +486,3 @@ def test_a_compiler_that_does_not_work_is_found_out(monkeypatch, tmp_path):
 @pytest.mark.skipif(not find_compiler(), reason="needs a C++ compiler")
 def test_a_compiler_that_works_has_no_fault():
     assert compiler_fault(find_compiler()) is None
-
-
-def test_what_fails_while_compiling_runs_uncompiled(monkeypatch):
-    learner = MAML(sine_net())
-
-    def fails(*_batch):
-        raise RuntimeError("CppCompileError: no\nhundred lines")
-
-    learner._compiled = fails
-    with pytest.warns(UserWarning, match="CppCompileError: no. MAML runs uncompiled") as told:
-        loss = learner.loss(sines())
-    assert len(told) == 1 and loss.item() == MAML(sine_net()).loss(sines()).item()
-
-
-def test_what_the_compiler_would_not_see_is_not_compiled():
-    net = sine_net()
-    net[0].register_forward_hook(lambda _module, _inputs, output: 2 * output)
-    with pytest.warns(UserWarning, match="has hooks, or a part of it has two names"):
-        MAML(net, compile=True)

@@ -2,7 +2,6 @@
 bad input."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from metalib import (
     SineTasks,
     TaskBatch,
 )
-from metalib.compiler import find_compiler
 from metalib.learners import Guarded, SmoothCurve, task_losses
 from metalib.learners.metric import DISTANCES
 from metalib.models import conv4, count_parameters, sine_net
@@ -328,33 +326,6 @@ def test_an_ordinary_shape_error_stays_what_it_is():
     with pytest.raises(RuntimeError) as caught:
         MAML(sine_net()).loss(batch)
     assert "shapes cannot be multiplied" in str(caught.value)
-
-
-# --- compile
-def test_without_a_compiler_it_says_so_and_works(monkeypatch):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.warns(UserWarning, match="needs a C.. compiler"):
-        learner = MAML(sine_net(), compile=True)
-    assert learner.loss(SineTasks().sample(2, generator())).isfinite()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not find_compiler(), reason="needs a C++ compiler")
-@pytest.mark.parametrize(
-    "options",
-    [dict(), dict(first_order=True), dict(learn_alpha=True)],
-    ids=["MAML", "first order", "Meta-SGD"],
-)
-def test_compiled_equals_uncompiled(options):
-    batch = SineTasks().sample(4, generator())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the compiler's own chatter
-        gradients = []
-        for compiled in (False, True):
-            learner = MAML(sine_net(), steps=2, compile=compiled, **options)
-            gradients.append(torch.autograd.grad(learner.loss(batch), list(learner.parameters())))
-    for plain, fast in zip(*gradients, strict=True):
-        assert torch.allclose(plain, fast, atol=1e-6)
 
 
 # --- models

@@ -45,7 +45,7 @@ def forward(model: nn.Module, fast: Mapping[str, Tensor], x: Tensor) -> Tensor:
         TypeError, ValueError: the model's output is not one tensor ``(N, ...)``.
     """
     if torch.compiler.is_compiling():  # what is compiled was looked at before: see `can_be_traced`
-        return _traced(model, fast, x, "")
+        return _traced(model, fast, x)
     parts = layers.leaves(model)
     if parts is None:
         return _whole(model, fast, x)
@@ -120,13 +120,13 @@ def _whole(model: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
         known = dict(_can.get(model, {}))
     reason = _needs_a_loop(model) or known.get(mode)
     if reason is None:
-        random = None if mode in known else _random_states(x)
+        random = None if mode in known else random_states(x)
         try:
             out = _vmapped(model, own, x)
         except Exception:
             # Not for vmap, or wrong by itself? The loop tells: what fails there too is wrong by itself.
             if random:
-                _restore(random)
+                restore(random)
             reason, out = _refused(), None
         if out is not None:
             _remember(model, mode, None)
@@ -248,15 +248,26 @@ def _say_once(model: nn.Module, sentence: str) -> None:
     warnings.warn(sentence, stacklevel=2)
 
 
-def _random_states(x: Tensor) -> list[tuple[Callable[[Tensor], None], Tensor]]:
-    states: list[tuple[Callable[[Tensor], None], Tensor]] = [(torch.set_rng_state, torch.get_rng_state())]
+RandomStates = list[tuple[Callable[[], Tensor], Callable[[Tensor], None], Tensor]]
+
+
+def random_states(x: Tensor) -> RandomStates:
+    """The states of the global random numbers that a model may draw where x is."""
+    sources: list[tuple[Callable[[], Tensor], Callable[[Tensor], None]]]
+    sources = [(torch.get_rng_state, torch.set_rng_state)]
     if x.is_cuda:
-        states.append((torch.cuda.set_rng_state, torch.cuda.get_rng_state()))
-    return states
+        sources.append((torch.cuda.get_rng_state, torch.cuda.set_rng_state))
+    return [(get, put, get()) for get, put in sources]
 
 
-def _restore(states: list[tuple[Callable[[Tensor], None], Tensor]]) -> None:
-    for put, state in states:
+def have_moved(states: RandomStates) -> bool:
+    """Whether random numbers have been drawn since."""
+    return any(not torch.equal(get(), state) for get, _put, state in states)
+
+
+def restore(states: RandomStates) -> None:
+    """The random numbers as they were."""
+    for _get, put, state in states:
         put(state)
 
 
@@ -268,21 +279,15 @@ def can_be_traced(model: nn.Module) -> bool:
     return len({*names, *parts}) == len(names) + len(parts) and not layers.has_hooks(model)
 
 
-def _traced(model: nn.Module, fast: Mapping[str, Tensor], x: Tensor, prefix: str) -> Tensor:
-    if type(model) is nn.Sequential:
-        for name, layer in model.named_children():
-            x = _traced(layer, fast, x, f"{prefix}{name}.")
-        return x
-    if type(model) in layers.ELEMENTWISE:
-        return model(x)
-    if type(model) is nn.Linear and _multiplies(model, fast, prefix, x):
-        return torch.baddbmm(fast[f"{prefix}bias"].unsqueeze(1), x, fast[f"{prefix}weight"].mT)
-    own = _own(fast, prefix)
-
+def _traced(model: nn.Module, fast: Mapping[str, Tensor], x: Tensor) -> Tensor:
     def one(weights: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        return functional_call(model, weights, (inputs,))
+        # Copies of the buffers: what is written there is dropped.
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        return functional_call(model, weights | buffers, (inputs,))
 
-    return vmap(one, randomness="different")(own, x)
+    if len(x) == 1:
+        return one({name: value[0] for name, value in fast.items()}, x[0]).unsqueeze(0)
+    return vmap(one, randomness="different")(dict(fast), x)
 
 
 # --- what passes a model together

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from metalib.compiler import compiler_fault, find_compiler
 from metalib.i18n import _
 from metalib.learners import batched
 from metalib.learners.base import Learner, fitting, uses_batch_statistics
-from metalib.learners.losses import LossFn, check_loss_fn, ordinary, task_losses
+from metalib.learners.compiled import Compiled, why_not
+from metalib.learners.losses import LossFn, check_loss_fn, task_losses
 from metalib.learners.swapped import copied
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_whole
@@ -84,6 +84,10 @@ class GradientLearner(Learner):
         """Whether α is a meta-parameter."""
         return False
 
+    def _keeps_graph(self, parameters: Iterable[Tensor]) -> bool:
+        learns = self._learns_alpha or any(p.requires_grad for p in parameters)
+        return learns and torch.is_grad_enabled()
+
     def adapt(self, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> FastWeights:
         """θ′ after ``steps`` inner steps (``None``: ``self.steps``), as ``{parameter name: (T, ...)}``.
 
@@ -135,8 +139,7 @@ class GradientLearner(Learner):
             )
         support_x = fitting(self.model, support_x)
         own, alpha = dict(self.model.named_parameters()), self.step_sizes()
-        learns = any(p.requires_grad for p in own.values()) or self._learns_alpha
-        keep_graph = self._second_order and learns and torch.is_grad_enabled()
+        keep_graph = self._second_order and (torch.compiler.is_compiling() or self._keeps_graph(own.values()))
         fast = FastWeights(
             {name: own[name].expand(len(support_x), *own[name].shape) for name in self.adapted_names}
         )
@@ -201,8 +204,10 @@ class MAML(GradientLearner):
             ∇L(θ′; query).
         learn_alpha: make α a meta-parameter, one number for each entry of each adapted parameter, starting
             from ``alpha``: Meta-SGD (Li et al. 2017).
-        compile: compile the meta-loss with ``torch.compile``: a first call of half a minute, then several
-            times the speed. Where that cannot be, a warning says why and it runs uncompiled.
+        compile: compile the meta-loss and its gradient as one with ``torch.compile``: a first call of half a
+            minute, then several times the speed. The numbers are the same but for rounding, and are
+            compared once with the uncompiled ones; only dropout draws others. Such a loss has no second
+            derivative. Where it cannot be compiled, a warning says why and it runs uncompiled.
     """
 
     def __init__(
@@ -226,22 +231,15 @@ class MAML(GradientLearner):
             self.alphas = nn.ParameterList(
                 torch.full_like(own[name], self.alpha) for name in self.adapted_names
             )
-        self._compiled: Callable[..., Tensor] | None = None
+        self._compiled: Compiled | None = None
         if compile:
-            self._compiled = self._compile()
+            self._compile()
 
-    def _compile(self) -> Callable[..., Tensor] | None:
-        """The compiled meta-loss; None, and a sentence why, where there can be none."""
-        if not batched.can_be_traced(self.model):
-            reason = _("the model has hooks, or a part of it has two names")
-        elif (found := find_compiler()) is None:
-            reason = _("it needs a C++ compiler and none was found")
-        elif fault := compiler_fault(found):
-            reason = _("the C++ compiler {path} does not work ({fault})").format(path=found, fault=fault)
+    def _compile(self) -> None:
+        if reason := why_not(self):
+            self._run_uncompiled(reason)
         else:
-            return torch.compile(type(self)._query_losses)
-        self._run_uncompiled(reason)
-        return None
+            self._compiled = Compiled(self)
 
     def _run_uncompiled(self, reason: str) -> None:
         self._compiled = None
@@ -257,7 +255,7 @@ class MAML(GradientLearner):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if self._compiled:
-            self._compiled = self._compile()
+            self._compile()
 
     @property
     def _second_order(self) -> bool:
@@ -272,20 +270,35 @@ class MAML(GradientLearner):
             return super().step_sizes()
         return dict(zip(self.adapted_names, self.alphas, strict=True))
 
+    def loss(self, batch: TaskBatch) -> Tensor:
+        # A class with other query losses is served by these.
+        own = type(self).query_losses is MAML.query_losses
+        loss = self._compiled_or_none("loss", batch) if own else None
+        return super().loss(batch) if loss is None else loss
+
     def query_losses(self, batch: TaskBatch) -> Tensor:
+        losses = self._compiled_or_none("losses", batch)
+        return self.uncompiled_losses(batch) if losses is None else losses
+
+    def uncompiled_losses(self, batch: TaskBatch) -> Tensor:
+        """``query_losses`` without ``compile=True``."""
+        return super().query_losses(batch)
+
+    def _compiled_or_none(self, what: str, batch: TaskBatch) -> Tensor | None:
         if self._compiled is None or torch.is_inference_mode_enabled():
-            return self._query_losses(*batch)
+            return None
+        states = batched.random_states(batch.query_x)
         try:
-            return self._compiled(self, *map(ordinary, batch))
+            return getattr(self._compiled, what)(batch)
         except Exception as error:
             # The compiler's fault, or the model's? Uncompiled it shows.
-            losses = self._query_losses(*batch)
+            batched.restore(states)
+            losses = self.uncompiled_losses(batch)
+            if self._compiled.simplified():
+                batched.restore(states)
+                return self._compiled_or_none(what, batch)
             self._run_uncompiled(str(error).strip().partition("\n")[0] or type(error).__name__)
-            return losses
-
-    def _query_losses(self, support_x: Tensor, support_y: Tensor, query_x: Tensor, query_y: Tensor) -> Tensor:
-        adapted = self.adapt(support_x, support_y)
-        return task_losses(self.predict(adapted, query_x), query_y, self.loss_fn)
+            return losses.mean() if what == "loss" else losses
 
 
 class Reptile(GradientLearner):

@@ -42,6 +42,15 @@ _IMAGE_LAYERS = ELEMENTWISE | {
 }
 _EXAMPLE_LAYERS = _IMAGE_LAYERS | {nn.LayerNorm, nn.Embedding, nn.Conv1d, nn.InstanceNorm1d, nn.BatchNorm1d}
 
+_SUMS = (ELEMENTWISE | _EXAMPLE_LAYERS) - {
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.GroupNorm,
+    nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+    nn.LayerNorm,
+}
+
 Leaves = list[tuple[str, nn.Module]]
 
 
@@ -51,7 +60,7 @@ def leaves(model: nn.Module) -> Leaves | None:
     None where running them one by one would not be the model: it is no ``nn.Sequential``, somebody listens to
     it (hooks), or two places share a layer or a parameter.
     """
-    if type(model) is not nn.Sequential or torch_module._has_any_global_hook():
+    if type(model) is not nn.Sequential or has_global_hooks():
         return None
     found: Leaves = []
     if not _collect(model, "", found):
@@ -91,9 +100,14 @@ def is_watched(layer: nn.Module) -> bool:
     )
 
 
+def has_global_hooks() -> bool:
+    """Whether somebody listens to every module there is."""
+    return bool(torch_module._has_any_global_hook())
+
+
 def has_hooks(model: nn.Module) -> bool:
     """Whether somebody listens to the model or to a part of it, in calls that should be those of one task."""
-    return torch_module._has_any_global_hook() or any(map(is_watched, model.modules()))
+    return has_global_hooks() or any(map(is_watched, model.modules()))
 
 
 def skips_layout(layers: Leaves) -> bool:
@@ -109,6 +123,15 @@ def ignores_layout(model: nn.Module) -> bool:
 def is_known(model: nn.Module) -> bool:
     """Whether every layer is one whose inside is known: no attention, nothing kept of what passes."""
     return all(type(part) in _EXAMPLE_LAYERS and not is_watched(part) for part in model.modules())
+
+
+def only_sums(model: nn.Module) -> bool:
+    """Whether no layer keeps statistics for its backward pass, as normalisation does.
+
+    Where ``vmap`` stands around an inner ``torch.func.grad``, PyTorch takes those statistics for constants,
+    and the second derivative is silently wrong.
+    """
+    return all(type(part) in _SUMS and not is_watched(part) for part in model.modules())
 
 
 def judges_alone(model: nn.Module) -> bool:
