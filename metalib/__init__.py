@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 # Where each public name lives. They are imported when first used, so that `python -m metalib doctor` can
 # still say what is wrong where torch itself is missing.
 _HOME = {
-    "metalib.tasks": ("Episodes", "SineTasks", "TaskBatch"),
+    "metalib.tasks": ("Changed", "Episodes", "SineTasks", "TaskBatch"),
     "metalib.learners": (
         "FromScratch",
         "JointTraining",
@@ -56,7 +56,12 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which run not
         ProtoNet as ProtoNet,
         Reptile as Reptile,
     )
-    from metalib.tasks import Episodes as Episodes, SineTasks as SineTasks, TaskBatch as TaskBatch
+    from metalib.tasks import (
+        Changed as Changed,
+        Episodes as Episodes,
+        SineTasks as SineTasks,
+        TaskBatch as TaskBatch,
+    )
     from metalib.training import Training as Training, fit as fit
 
 __all__ = sorted([*_NAMES, *_MODULES])

@@ -222,6 +222,40 @@ def compare(
     return Evaluation(one.values - two.values, one.metric)
 
 
+def answers(
+    learner: Learner, tasks: TaskDistribution, n_tasks: int, generator: torch.Generator, **adapt
+) -> tuple[Tensor, Tensor]:
+    """What a learner answers to the queries of fresh tasks: its predictions, such as logits ``(n_tasks, Q,
+    ways)``, and the targets ``(n_tasks, Q)``. The tasks are those of `evaluate` with ``chunk=n_tasks``; they
+    are adapted to one after the other, which takes little memory."""
+    batch = on_learners_device(drawn(tasks, n_tasks, generator), learner)
+    given = []
+    with evaluating(learner), torch.no_grad():
+        for task in (batch[i : i + 1] for i in range(n_tasks)):
+            fast = learner.adapt(task.support_x, task.support_y, **adapt)
+            given.append(learner.predict(fast, task.query_x))
+    return torch.cat(given), batch.query_y
+
+
+def confusion_rates(classes: Tensor, predicted: Tensor, queries: int, n_classes: int) -> Tensor:
+    """How often a query of class a was taken for class b, out of all times that b was in its episode.
+
+    Args:
+        classes: ``(T, ways)``, the class behind each label of each episode, as `Episodes.draw` gives them.
+        predicted: ``(T, ways * queries)``, the labels that were answered, class by class.
+        queries: how many of each class.
+        n_classes: all classes there are.
+
+    Returns:
+        ``(n_classes, n_classes)``, row a and column b; 0 where the two never met.
+    """
+    asked = classes.repeat_interleave(queries, dim=1)  # the true classes
+    counts = torch.zeros(n_classes, n_classes)
+    counts.index_put_((asked, classes.gather(1, predicted)), torch.ones(()), accumulate=True)
+    present = torch.zeros(len(classes), n_classes).scatter_(1, classes, 1.0)
+    return counts / (queries * present.T @ present).clamp(min=1)
+
+
 def on_learners_device(batch: TaskBatch, learner: Learner) -> TaskBatch:
     """The batch where the learner's parameters are."""
     parameter = next(learner.parameters(), None)

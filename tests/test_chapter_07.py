@@ -1,25 +1,25 @@
-"""Chapter 7 looks at data, fills a table from cards, and analyses errors in its own cells. Those definitions,
-taken from its source, give metalib's numbers or those of a plain computation."""
+"""Chapter 7 looks at data and analyses errors in its own cells. Those definitions, taken from its source,
+give metalib's numbers or those of a plain computation; its laboratories do what the text promises."""
 
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from chapter_code import definitions, solution
 
 import metalib
-from metalib import look
+from metalib import exercises, look
 from metalib.data import ImageSet
+from metalib.lab import AdaptationLaboratory, AlphabetLaboratory
+from metalib.weights import reported
 
 
 @pytest.fixture(scope="module")
 def chapter():
-    """The functions that the chapter defines, and its constants in capitals; on glyphs."""
-    names = {"torch": torch, "F": F, "math": math, "metalib": metalib, "look": look, "kind": "glyphs"}
-    constants = ("SETTINGS", "METHODS", "PUBLISHED", "PUBLISHED_PROTOCOL", "TEST_SEED", "SIGNS")
-    return definitions("07_practice", constants, **names)
+    """The functions that the chapter defines."""
+    return definitions("07_practice", torch=torch, metalib=metalib, look=look)
 
 
 @pytest.fixture(scope="module")
@@ -51,22 +51,6 @@ def test_what_the_chapter_says_of_omniglot(chapter):
     assert not apart[0] & apart[1]
 
 
-def test_tiles_put_every_drawing_in_its_row_and_column(chapter, images):
-    picture = chapter["tiles"](images.images[:3, :4], gap=2)
-    assert picture.shape == (3 * 32, 4 * 32)
-    for row in range(3):
-        for column in range(4):
-            tile = picture[32 * row + 2 : 32 * row + 30, 32 * column + 2 : 32 * column + 30]
-            assert torch.allclose(tile, 1 - images.images[row, column, 0] / 255)
-    assert (picture[:2] == 1).all() and (picture[:, 30:34] == 1).all(), "paper between the drawings"
-
-
-def test_average_drawings_are_unit_vectors_and_most_like_themselves(chapter, images):
-    average = chapter["average_drawings"](images)
-    assert torch.allclose(average.norm(dim=1), torch.ones(12))
-    assert (average @ average.T).argmax(dim=1).tolist() == list(range(12))
-
-
 def test_the_bar_of_pixels_is_nearest_neighbour_at_one_shot(images):
     batch = metalib.Episodes(images, 4, 1, 3).sample(3, torch.Generator().manual_seed(0))
     pixels = metalib.ProtoNet(torch.nn.Flatten())
@@ -77,161 +61,135 @@ def test_the_bar_of_pixels_is_nearest_neighbour_at_one_shot(images):
             assert said[task, q] == batch.support_y[task, gaps.index(min(gaps))]
 
 
-# --- the table
-def test_the_table_is_what_the_cards_say_and_shows_what_is_missing(chapter):
-    assert chapter["measured"]("no-such-weights", "5-way 1-shot") is None
-    card = {entry["label"]: entry for entry in metalib.weights.card("glyphs-maml")["results"]}
-    assert chapter["measured"]("glyphs-maml", "5-way 1-shot") == card["5-way 1-shot, 3 steps"]
-    assert chapter["measured"]("glyphs-maml", "20-way 1-shot") is None, "it has five outputs"
-    table = chapter["results"]("glyphs")
-    card = {entry["label"]: entry for entry in metalib.weights.card("glyphs-protonet")["results"]}
-    assert table["ProtoNet"] == [card.get(setting) for setting in chapter["SETTINGS"]]
-    assert chapter["percent"]({"mean": 0.98765, "half_width": 0.00123}) == "98.77 ± 0.12"
-    assert chapter["percent"](None) == "–"
-
-
-def test_the_last_weights_that_measured_a_setting_speak_for_it(chapter, monkeypatch):
-    cards = {
-        "a-maml": {"5-way 1-shot, 1 step": 1, "5-way 1-shot, 3 steps": 2, "20-way 1-shot, 3 steps": 3},
-        "a-maml-20way": {"20-way 1-shot, 3 steps": 4},
-    }
-    listed = {
-        name: {"results": [{"label": k, "mean": v} for k, v in card.items()]} for name, card in cards.items()
-    }
-    monkeypatch.setattr(metalib.weights, "names", lambda: sorted(cards))
-    monkeypatch.setattr(metalib.weights, "card", listed.__getitem__)
-    row = chapter["results"]("a")["MAML"]
-    assert [entry and entry["mean"] for entry in row] == [2, None, 4, None]
-
-
-def test_the_published_numbers_are_read_with_their_intervals(chapter):
-    assert chapter["number"]("98.7 ± 0.4") == (98.7, 0.4) and chapter["number"]("96.0") == (96.0, 0.0)
-    for row in chapter["PUBLISHED"].values():
-        assert len(row) == len(chapter["SETTINGS"]) and all(80 < chapter["number"](n)[0] <= 100 for n in row)
-
-
-@pytest.mark.parametrize("name", ["glyphs-protonet", "glyphs-maml"])
-def test_the_protocol_is_read_from_the_recipe(chapter, name):
-    rows = chapter["protocol"](name)
-    recipe = metalib.weights.recipe(name)
-    assert rows["training episodes"].startswith(f"{recipe.tasks['ways']}-way {recipe.tasks['shots']}-shot")
-    sizes = [len(metalib.data.glyphs(part)) for part in ("train", "validation", "test")]
-    assert rows["classes: train / validation / test"] == " / ".join(map(str, sizes))
-    assert ("transductive" in rows["batch norm at test"]) == metalib.weights.load(name).is_transductive
-    method = "MAML" if "maml" in name else "ProtoNet"
-    assert set(chapter["PUBLISHED_PROTOCOL"][method]) == set(rows), "every line has its counterpart"
-
-
-def test_measuring_again_is_the_recipes_own_evaluation(chapter):
-    now = chapter["measure_again"]("glyphs-maml", 2)
-    expected = dict(metalib.weights.recipe("glyphs-maml").evaluations(metalib.weights.load("glyphs-maml"), 2))
-    assert torch.equal(now.values, expected["5-way 1-shot, 3 steps"].values)
-
-
 # --- the error analysis
-@pytest.mark.parametrize("shots", [1, 3])
-def test_answers_from_embeddings_are_the_learners_own(chapter, images, shots):
-    learner = metalib.ProtoNet(metalib.models.conv4(8, downsample="stride")).eval()
-    episodes = metalib.Episodes(images, ways=5, shots=shots, queries=4)
-    drawn = episodes.draw(3, torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        logits = chapter["logits_of"](learner.embed(images.images.float() / 255), *drawn, shots)
-        batch = episodes.gather(*drawn)
-        expected = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
-    assert torch.allclose(logits, expected, rtol=1e-3, atol=1e-4)
-
-
-def test_confusion_rates_by_counting(chapter):
-    generator = torch.Generator().manual_seed(0)
-    ways, queries, n = 3, 4, 6
-    classes = torch.stack([torch.randperm(n, generator=generator)[:ways] for _ in range(40)])
-    predicted = torch.randint(ways, (40, ways * queries), generator=generator)
-    taken, asked = Counter(), Counter()
-    for episode, answers in zip(classes.tolist(), predicted.tolist(), strict=True):
-        for q, answer in enumerate(answers):
-            true = episode[q // queries]
-            taken[true, episode[answer]] += 1
-            for other in episode:
-                asked[true, other] += 1
-    rates = chapter["confusion_rates"](classes, predicted, queries, n)
-    for a in range(n):
-        for b in range(n):
-            assert rates[a, b].item() == pytest.approx(taken[a, b] / max(asked[a, b], 1))
-
-
 def test_calibration_by_brute_force(chapter):
     generator = torch.Generator().manual_seed(0)
-    confidence = torch.rand(400, generator=generator)
-    confidence[:3] = torch.tensor([1.0, 0.25, 0.5])
-    right = torch.rand(400, generator=generator) < confidence.sqrt()
+    logits = 3 * torch.randn(20, 20, 4, generator=generator)
+    labels = torch.randint(4, (20, 20), generator=generator)
+    confidence, answer = logits.double().softmax(dim=-1).max(dim=-1)
+    confidence, right = confidence.flatten().tolist(), (answer == labels).flatten().tolist()
     for bins in (1, 4, 10):
         total, counted = 0.0, []
         for n in range(bins):
-            inside = [i for i, c in enumerate(confidence.tolist()) if n / bins < c <= (n + 1) / bins]
+            inside = [i for i, c in enumerate(confidence) if n / bins < c <= (n + 1) / bins]
             counted.append(len(inside))
-            if inside:
-                said = sum(confidence[i].item() for i in inside)
-                total += abs(said - sum(right[i].item() for i in inside))
-        assert chapter["reliability"](confidence, right, bins)[0].tolist() == counted
-        assert chapter["expected_calibration_error"](confidence, right, bins) == pytest.approx(total / 400)
+            total += abs(sum(confidence[i] for i in inside) - sum(right[i] for i in inside))
+        assert chapter["reliability"](logits, labels, bins)[0].tolist() == counted
+        if bins == 10:
+            assert chapter["calibration_error"](logits, labels) == pytest.approx(total / 400)
 
 
 def test_calibration_of_the_sure_and_the_perfect(chapter):
-    error = chapter["expected_calibration_error"]
-    assert error(torch.ones(10), torch.ones(10, dtype=torch.bool)) == 0
-    assert error(torch.full((10,), 0.95), torch.arange(10) < 5) == pytest.approx(0.45)
-    count, said, was = chapter["reliability"](torch.tensor([0.55, 0.58]), torch.tensor([True, False]))
-    assert count.sum() == 2 and said[5] == pytest.approx(0.565) and was[5] == 0.5 and was[0].isnan()
+    error = chapter["calibration_error"]
+    sure = torch.tensor([[[100.0, 0.0]] * 10])
+    assert error(sure, torch.zeros(1, 10, dtype=torch.int64)) == 0
+    assert error(sure, torch.arange(10)[None] // 5) == pytest.approx(0.5)
+    even = torch.zeros(1, 10, 2)  # says 0.5, and is right in half of all cases
+    assert error(even, torch.arange(10)[None] % 2) == pytest.approx(0)
 
 
-def test_a_temperature_changes_confidence_and_no_answer(chapter):
-    logits = torch.randn(3, 8, 5, generator=torch.Generator().manual_seed(0))
-    labels = torch.zeros(8, dtype=torch.int64)
-    (one, right), (two, same) = chapter["answers"](logits, labels), chapter["answers"](logits / 2, labels)
-    assert torch.equal(right, same) and (two < one).all() and one.shape == (24,)
+# --- what the text promises, on the data of which it speaks
+@pytest.mark.omniglot
+@pytest.mark.slow
+def test_what_to_try_in_the_adaptation_laboratory_comes_true():
+    lab = AdaptationLaboratory(images=metalib.data.omniglot("validation"))
+
+    def found(**changes):
+        lab.set(**changes)
+        result = lab.finish()
+        return 100 * result.average.mean, 100 * result.average.half_width[1], result.task
+
+    (support, query), _half, task = found()
+    assert (lab.state.start, lab.state.shots, lab.state.steps) == ("maml", 1, 3), "where the text begins"
+    assert query[0] < 30 and round(query[1]) == 98 and np.ptp(query[1:]) < 1
+    assert task.support_loss[1] < 1e-3 and np.ptp(task.query_loss[1:]) < 0.01, "the loss stands still"
+
+    (support, query), _half, _task = found(start="untrained", alpha=0.1, steps=10)
+    assert support[-1] > 99 and 65 < query[-1] < 75
+
+    lab.set(start="maml", steps=3)
+    last = {alpha: found(alpha=alpha) for alpha in (0.001, 0.01, 0.1, 0.4, 1.0, 10.0)}
+    assert all(last[alpha][0][1][-1] > 95 for alpha in (0.01, 0.1, 0.4, 1.0))
+    assert last[0.001][0][1][-1] < 50 and last[10.0][2].exploded is not None
+
+    for shots, least, most in ((1, 0.3, 2.0), (5, -0.5, 0.5)):
+        together, alone = (
+            found(alpha=0.4, shots=shots, transductive=both)[0][1][-1] for both in (True, False)
+        )
+        assert least < together - alone < most
 
 
-def test_turning_by_quarters_is_exact_and_anticlockwise(chapter, images):
-    x = images.images[:2, :3].float() / 255
-    turn = chapter["turn"]
-    for quarter in range(4):
-        expected = torch.rot90(x, quarter, dims=(-2, -1))
-        assert torch.allclose(turn(x, 90 * quarter), expected, atol=1e-4)
-    assert torch.allclose(turn(x, -90), turn(x, 270), atol=1e-4)
+@pytest.mark.omniglot
+@pytest.mark.slow
+def test_what_to_try_on_the_pad_comes_true():
+    """Strokes as a hand would draw them; each is answered by ProtoNet, MAML and the nearest neighbour."""
+    lab = AlphabetLaboratory(images=metalib.data.omniglot("validation"))
+    turn = np.linspace(0, 2 * np.pi, 30)
+    z = [[(0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8)]]
+    n = [[(0.2, 0.8), (0.2, 0.2), (0.8, 0.8), (0.8, 0.2)]]
+    o = [list(zip(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn), strict=True))]
+    q = [*o, [(0.6, 0.6), (0.8, 0.8)]]
+
+    def moved(strokes, size=1.0, x=0.0, y=0.0, shaken=0.01):
+        hand = np.random.default_rng(0)
+        return [
+            [
+                (x + size * a + hand.normal(0, shaken), y + size * b + hand.normal(0, shaken))
+                for a, b in stroke
+            ]
+            for stroke in strokes
+        ]
+
+    def board(*classes):
+        lab.start_again()
+        for label, strokes in enumerate(classes, 1):
+            lab.set(target=label)
+            lab.write_strokes(strokes)
+            lab.add()
+        lab.set(target=0)
+
+    def asked(strokes):
+        lab.write_strokes(strokes)
+        assert len(lab.result.answers) == 3
+        return [answer.chosen for answer in lab.result.answers], lab.result.answers
+
+    board(z, n)
+    assert lab.alphabet.classes == (1, 2)
+    assert asked(moved(z))[0] == [0, 0, 0]
+    on_its_side = [[(1 - y, x) for x, y in stroke] for stroke in z]
+    chosen, answers = asked(moved(on_its_side))
+    assert chosen == [1, 1, 1] and all(answer.probabilities[1] > 0.9 for answer in answers)
+    assert asked(moved(z, 0.25, 0.7, 0.7, shaken=0))[0] == [0, 0, 0]
+    board(o, q)
+    assert asked(moved(o, 0.8))[0] == [0, 0, 0] and asked(moved(q, 0.8))[0] == [1, 1, 1]
+    right = torch.tensor([1.0] * 9 + [0.0])
+    assert metalib.Evaluation(right, "accuracy").half_width == pytest.approx(0.2, abs=0.01)
 
 
-def test_turning_goes_round_the_middle_at_every_angle(chapter):
-    x = torch.zeros(1, 1, 29, 29)
-    x[0, 0, 14, 22] = 1  # eight pixels to the right of the middle
-    rows, columns = torch.meshgrid(torch.arange(29.0), torch.arange(29.0), indexing="ij")
-    for degrees in (20, 45, 110, 200):
-        turned = chapter["turn"](x, degrees)[0, 0]
-        mass = turned.sum()
-        right = ((columns - 14) * turned).sum() / mass
-        up = ((14 - rows) * turned).sum() / mass
-        assert math.hypot(right, up) == pytest.approx(8, abs=0.3)
-        assert math.degrees(math.atan2(up, right)) % 360 == pytest.approx(degrees, abs=2.5)
+@pytest.mark.omniglot
+def test_what_the_text_says_of_the_results():
+    rows, published = reported.results("omniglot"), reported.PUBLISHED
 
+    def gaps(method):
+        numbers = (float(text.split()[0]) for text in published[method])
+        return [100 * entry["mean"] - number for entry, number in zip(rows[method], numbers, strict=True)]
 
-def test_a_wider_pen_takes_the_darkest_neighbour(chapter, images):
-    x = images.images[:2, :2].float() / 255
-    thicken = chapter["thicken"]
-    assert torch.allclose(thicken(x, 0), x, atol=1e-6)
-    wider = thicken(x, 1)
-    for i, j in ((0, 0), (5, 9), (27, 13)):
-        window = x[..., max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2]
-        assert torch.allclose(wider[..., i, j], window.amax(dim=(-2, -1)), atol=1e-6)
-    assert torch.allclose(thicken(x, -1), 1 - thicken(1 - x, 1), atol=1e-6), "thin ink is thick paper"
-    ink = [thicken(x, amount).sum() for amount in (-1, -0.5, -0.25, 0, 0.25, 0.5, 1, 2)]
-    assert ink == sorted(ink)
+    halves = [100 * entry["half_width"] for entry in rows["ProtoNet"]]
+    assert all(abs(gap) < half + 0.005 for gap, half in zip(gaps("ProtoNet"), halves, strict=True))
+    assert max(gaps("MAML")) < 0 and min(gaps("MAML")) == gaps("MAML")[2], "most at 20 ways and one shot"
 
+    def means(name):
+        entries = [reported.measured(f"omniglot-{name}", setting) for setting in reported.SETTINGS]
+        return np.array([100 * entry["mean"] if entry else np.nan for entry in entries])
 
-def test_a_line_gets_as_much_wider_as_is_said(chapter):
-    x = torch.zeros(1, 1, 28, 28)
-    x[..., 10:14] = 1  # an upright line, four pixels wide
-    for amount in (-1.5, -0.75, -0.25, 0.5, 1.25, 2):
-        widths = chapter["thicken"](x, amount).sum(dim=-1)
-        assert torch.allclose(widths, torch.tensor(4.0 + 2 * amount), atol=1e-5)
+    bought = means("protonet-equal") - means("embedding")
+    assert bought[2] == pytest.approx(6, abs=0.5) and bought[1] == pytest.approx(0.5, abs=0.2)
+    assert bought.argmax() == 2 and bought.argmin() == 1
+    assert (means("protonet") > means("protonet-equal")).all()
+    assert (means("fomaml-20way") < means("embedding"))[2:].all()
+    names = ("fomaml-20way", "embedding", "protonet")
+    first_order, plain, long = (reported.drawings_seen(f"omniglot-{name}") for name in names)
+    assert first_order > plain and long / plain == 4.5
 
 
 # --- the exercises
@@ -254,18 +212,123 @@ def test_an_episode_of_one_alphabet_is_one_that_metalib_gathers(images):
         used[alphabet] += 1
     batch = episodes.gather(classes[None], chosen[None])
     assert torch.equal(batch.support_x[0, 0] * 255, images.images[classes[0], chosen[0, 0]].float())
-    assert batch.query_x.shape == (1, 8, 1, 28, 28) and abs(used["A"] - 100) < 40
+    assert batch.query_x.shape == (1, 8, 1, 28, 28) and abs(used["A"] - 100) < 45
 
 
-def test_the_evaluation_of_the_exercise_is_metalibs(images):
-    learner = metalib.ProtoNet(torch.nn.Flatten())
-    episodes = metalib.Episodes(images, 5, 1, 3)
-    batch = episodes.sample(20, torch.Generator().manual_seed(3))
-    expected = metalib.evaluate(learner, episodes, 20, torch.Generator().manual_seed(3))
-    assert solution("07/evaluate")(learner, batch) == pytest.approx((expected.mean, expected.half_width))
+def test_taken_for_is_what_confusion_rates_count():
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.stack([torch.randperm(9, generator=generator)[:3] for _task in range(5)])
+    logits = torch.randn(5, 6, 3, generator=generator)
+    taken = solution("07/taken-for")(classes, logits)
+    rates = metalib.evaluation.confusion_rates(classes, logits.argmax(dim=-1), 2, 9)
+    for a in range(9):
+        for b in range(9):
+            both = [t for t in range(5) if {a, b} <= set(classes[t].tolist())]
+            count = sum(
+                int(taken[t, q]) == b and int(classes[t, q // 2]) == a for t in both for q in range(6)
+            )
+            assert rates[a, b].item() == pytest.approx(count / max(2 * len(both), 1))
 
 
 @pytest.mark.parametrize("spread, half_width", [(0.1, 0.02), (0.07, 0.013), (0.05, 0.049)])
 def test_the_number_of_tasks_is_the_smallest_that_does(spread, half_width):
     n = solution("07/how-many-tasks")(spread, half_width)
     assert 1.96 * spread / math.sqrt(n) <= half_width < 1.96 * spread / math.sqrt(max(n - 1, 1)) or n == 1
+
+
+LEAKS = """def find_leaks(train, test):
+    known = {{one.numpy().tobytes() for one in {known}}}
+    return {classes}, {alphabets}, {drawings}
+"""
+LEAKS_DEFAULTS = {
+    "known": "train.images.flatten(0, 1)",
+    "classes": "len(set(train.names) & set(test.names))",
+    "alphabets": "len(set(train.alphabets) & set(test.alphabets))",
+    "drawings": "sum(one.numpy().tobytes() in known for one in test.images.flatten(0, 1))",
+}
+EPISODE = """def draw_from_one_alphabet(alphabets, drawings, ways, shots, queries, generator):
+    large = {large}
+    alphabet = {alphabet}
+    members = torch.tensor([c for c, a in enumerate(alphabets) if a == alphabet])
+    classes = {classes}
+    chosen = torch.stack([{chosen} for _ in range(ways)])
+    return {returned}
+"""
+EPISODE_DEFAULTS = {
+    "large": "sorted({a for a in alphabets if alphabets.count(a) >= ways})",
+    "alphabet": "large[int(torch.randint(len(large), (1,), generator=generator))]",
+    "classes": "members[torch.randperm(len(members), generator=generator)[:ways]]",
+    "chosen": "torch.randperm(drawings, generator=generator)[: shots + queries]",
+    "returned": "classes, chosen",
+}
+
+
+def judged(id, template, defaults, changes):
+    exercise = exercises.get(id)
+    return exercise.judge(exercise.build(template.format(**{**defaults, **changes})))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"classes": "sum(name in train.names for name in test.names)"},
+        {"alphabets": "len({a for a in test.alphabets if a in train.alphabets})"},
+        {"classes": "torch.tensor(len(set(train.names) & set(test.names)))"},
+        {
+            "drawings": "int((test.images.flatten(0, 1).flatten(1)[:, None] == train.images.flatten(0, 1)"
+            ".flatten(1)).all(-1).any(1).sum())"
+        },
+    ],
+)
+def test_leaks_found_in_other_ways_pass(changes):
+    assert judged("07/find-leaks", LEAKS, LEAKS_DEFAULTS, changes).status == "passed"
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"drawings": "len(known & {d.numpy().tobytes() for d in test.images.flatten(0, 1)})"}, "different"),
+        ({"drawings": "sum(any(d.numpy().tobytes() in known for d in c) for c in test.images)"}, "classes"),
+        ({"known": "train.images[:, 0]"}, "expected 5, got 3"),
+        ({"alphabets": "sum(a in test.alphabets for a in train.alphabets)"}, "alphabets shared, item 2 of 3"),
+        ({"classes": "len(set(test.names) - set(train.names))"}, "item 1 of 3: expected 0"),
+    ],
+)
+def test_what_counts_something_else_than_leaks_does_not_pass(changes, said):
+    outcome = judged("07/find-leaks", LEAKS, LEAKS_DEFAULTS, changes)
+    assert outcome.status == "rejected" and said in outcome.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"large": "list(dict.fromkeys(a for a in alphabets if alphabets.count(a) >= ways))"},
+        {"chosen": "torch.rand(drawings, generator=generator).argsort()[: shots + queries]"},
+        {"classes": "members[torch.multinomial(torch.ones(len(members)), ways, generator=generator)]"},
+        {"returned": "classes.tolist(), chosen.tolist()"},
+    ],
+)
+def test_every_stream_of_a_right_sampler_passes(changes):
+    """A check draws 300 episodes; the answer may draw in another order, so that they are other ones."""
+    assert judged("07/one-alphabet", EPISODE, EPISODE_DEFAULTS, changes).status == "passed"
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"chosen": "torch.randperm(drawings)[: shots + queries]"}, "does not come from `generator`"),
+        ({"large": f"(generator.manual_seed(0), {EPISODE_DEFAULTS['large']})[1]"},
+         "is seeded anew"),
+        ({"classes": "torch.randperm(len(members), generator=generator)[:ways]"}, "within its alphabet"),
+        ({"large": "sorted({a for a in alphabets if alphabets.count(a) > ways})"}, "alphabets that come"),
+        ({"classes": EPISODE_DEFAULTS["classes"] + ".sort(descending=True).values"}, "in the same order"),
+        ({"chosen": EPISODE_DEFAULTS["chosen"] + ".sort().values"}, "every drawing can be a support drawing"),
+        ({"chosen": "torch.randperm(shots + queries, generator=generator)"}, "number of a drawing"),
+        ({"returned": "chosen, classes"}, "Return two tensors of whole numbers"),
+    ],
+)  # fmt: skip
+def test_samplers_that_break_a_rule_are_told_which(changes, said):
+    outcome = judged("07/one-alphabet", EPISODE, EPISODE_DEFAULTS, changes)
+    assert outcome.status == "rejected" and said in outcome.message

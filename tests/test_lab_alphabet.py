@@ -247,17 +247,38 @@ def test_clear_remove_and_start_again(lab):
     assert lab.state.cursor == 1 and "You point at example 2 of class 1." in lab.surface.alt
     second = lab.alphabet.examples[1]
     lab.surface.key("Delete")
-    assert second not in lab.alphabet.examples and lab.state.cursor is None
+    assert second not in lab.alphabet.examples and lab.state.cursor == 1, "the next one is pointed at"
+    lab.surface.key("Escape")
     lab.surface.key("ArrowLeft")
     assert lab.state.cursor == 4
     lab.surface.key("Escape")
     lab.set(target=2)
     lab.remove()  # the last one of the class that is drawn for
     assert len(lab.alphabet.of_class(2)) == 1 and len(lab.alphabet.of_class(3)) == 2
+    lab.remove()
+    with pytest.raises(ValueError, match="Class 2 has no example: point at one of another class"):
+        lab.remove()
     lab.start_again()
     assert lab.alphabet == Alphabet() and lab.state.target == 1
     with pytest.raises(ValueError, match="There is no example to remove."):
         lab.remove()
+
+
+def test_delete_goes_on_as_long_as_there_is_an_example(lab):
+    """Also where the class that is drawn for has none: what is pointed at goes, wherever it is."""
+    lab.set(target=9)
+    for first in (0, 5):
+        lab.set(cursor=first)
+        for left in (5, 4, 3, 2, 1, 0):
+            lab.surface.key("Delete")
+            assert len(lab.alphabet.examples) == left and not lab.surface.failed
+            assert lab.state.cursor == (min(first, left - 1) if left else None)
+        with pytest.raises(ValueError, match="There is no example to remove."):
+            lab.surface.key("Delete")
+        for label in (1, 2, 3, 1, 2, 3):
+            lab.set(target=label)
+            lab.pick(label)
+        lab.set(target=9)
 
 
 def test_picking_takes_the_next_drawing_and_never_one_twice(empty, images):
@@ -401,15 +422,58 @@ def test_another_alphabet_is_not_written_over(lab, images, tmp_path):
 
 
 def test_no_other_file_is_written_over(lab, tmp_path):
-    notebook = tmp_path / "work.ipynb"
-    notebook.write_text('{"cells": []}', "utf-8")
+    notebook, settings = tmp_path / "work.ipynb", tmp_path / "settings.json"
+    for path in (notebook, settings):
+        path.write_text('{"cells": []}', "utf-8")
     (tmp_path / "folder.json").mkdir()
-    for path in (notebook, tmp_path / "folder.json"):
+    for path in (settings, tmp_path / "folder.json"):
         with pytest.raises(ValueError, match="is there already and is not a saved alphabet: it stays"):
             lab.save(path)
-    assert notebook.read_text("utf-8") == '{"cells": []}'
-    with pytest.raises(ValueError, match="A file needs a name"):
-        lab.save("")
+    assert lab.save(notebook) == tmp_path / "work.ipynb.json"
+    assert {path.read_text("utf-8") for path in (notebook, settings)} == {'{"cells": []}'}
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("", "A file needs a name, such as my_alphabet.json"),
+        ("   ", "A file needs a name"),
+        ("..", "A file needs a name"),
+        ("a" * 300, "is too long: 305 bytes, and 200 is the most"),
+        ("字" * 80, "is too long: 245 bytes"),
+        ("what?", r"cannot hold '\?'"),
+        ("a\0b", "cannot hold '"),
+        (r"C:\new\mine", "cannot hold ':' '"),
+        ("line\nbreak", "cannot hold"),
+        ("{folder}/new/mine", "There is no folder .*new: make it first"),
+    ],
+)
+def test_names_that_no_file_should_have_get_one_sentence(lab, tmp_path, monkeypatch, name, said):
+    monkeypatch.chdir(tmp_path)
+    name = name.format(folder=tmp_path)
+    with pytest.raises(ValueError, match=said) as error:
+        lab.save(name)
+    assert "\n" not in str(error.value).rstrip()
+    lab.files.box.value = name
+    for action in ("save", "load"):
+        button(lab, action).click()
+        assert lab.surface.failed and lab.surface.message.count(". ") <= 1
+    assert list(tmp_path.iterdir()) == [], "no folder was made, nor any file"
+
+
+@pytest.mark.parametrize("name", ["мой алфавит", " 我的字母 ", "version 1.2", "Größe.JSON", "~odd"])
+def test_names_in_every_script_are_fine(lab, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    lab.files.box.value = name
+    button(lab, "save").click()
+    (path,) = tmp_path.iterdir()
+    assert (
+        not lab.surface.failed and path.name.lower() == f"{name.strip().removesuffix('.JSON')}.json".lower()
+    )
+    before = lab.alphabet
+    lab.start_again()
+    button(lab, "load").click()
+    assert lab.alphabet == before
 
 
 GOOD = {"strokes": LINE}

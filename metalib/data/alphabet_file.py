@@ -25,23 +25,26 @@ from metalib.paths import expanded, write_atomically
 FORMAT, VERSION = "metalib alphabet", 1
 LARGEST = 2_000_000  # bytes; a full board of long strokes has about a tenth
 MOST_POINTS = 20_000  # of one drawing
+LONGEST = 200  # bytes of a name: systems hold 255, and an unfinished file's is longer
+FORBIDDEN = '<>:"|?*\\\0'  # in names, on some system
 
 
 def write(alphabet: Alphabet, path: str | Path, known: Alphabet | None = None) -> Path:
-    """Save the alphabet, whole or not at all; returns the path. Without a suffix it gets ".json".
+    """Save the alphabet, whole or not at all; returns the path. Without the suffix ".json" it gets it.
 
     Args:
         known: what this path was known to hold, and may lose. Another alphabet stays.
 
     Raises:
-        ValueError: there is nothing to save; or another file of that name is there, an alphabet that is not
-            the known one, or none at all.
+        ValueError: there is nothing to save; a name that not every system can hold, or no folder; or another
+            file of that name is there, an alphabet that is not the known one, or none at all.
         CacheError: the folder cannot be written.
     """
-    path = expanded(path)
-    if not path.name:
-        raise ValueError(_("A file needs a name, such as my_alphabet.json."))
-    path = path if path.suffix else path.with_suffix(".json")
+    path = named(path)
+    if not path.parent.is_dir():
+        raise ValueError(
+            _("There is no folder {folder}: make it first, or choose another one.").format(folder=path.parent)
+        )
     if not alphabet.examples and alphabet.query is None:
         raise ValueError(_("The board is empty: there is nothing to save."))
     if path.exists():
@@ -73,11 +76,11 @@ def read(path: str | Path) -> Alphabet:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: too large, cut short, or not an alphabet; the message says which.
+        ValueError: a name that no file can have; too large, cut short, or not an alphabet; the message says
+            which.
     """
-    path = expanded(path)
-    if not path.is_file() and path.with_suffix(".json").is_file():
-        path = path.with_suffix(".json")
+    path, given = named(path), expanded(str(path).strip())
+    path = given if given.is_file() else path
     if not path.is_file():
         raise FileNotFoundError(_("There is no file {path}.").format(path=path))
     size = path.stat().st_size
@@ -93,6 +96,29 @@ def read(path: str | Path) -> Alphabet:
         raise ValueError(
             _("{path} is not a saved alphabet: {reason}").format(path=path, reason=error)
         ) from error
+
+
+def named(path: str | Path) -> Path:
+    """The path of an alphabet's file, with its suffix. Raises ValueError for a name that not every system can
+    hold: an alphabet is passed on to other people."""
+    text = str(path).strip()
+    path = expanded(text)
+    name = path.name
+    if not text or not name.strip(" ."):
+        raise ValueError(_("A file needs a name, such as my_alphabet.json."))
+    if not name.lower().endswith(".json"):
+        path, name = path.with_name(f"{name}.json"), f"{name}.json"
+    if len(name.encode()) > LONGEST:
+        raise ValueError(
+            _("The name of the file is too long: {n} bytes, and {most} is the most.").format(
+                n=len(name.encode()), most=LONGEST
+            )
+        )
+    if strange := sorted({sign for sign in name if sign in FORBIDDEN or not sign.isprintable()}):
+        raise ValueError(
+            _("The name of a file cannot hold {signs}.").format(signs=" ".join(map(repr, strange)))
+        )
+    return path
 
 
 def parse(content: bytes) -> Alphabet:

@@ -462,12 +462,14 @@ function render({ model, el }) {
       if (!pressed && event.isPrimary && active() && model.get("hover")) report("leave", event);
     },
     keydown(event) {
-      if (!active() || event.target !== stage || !KEYS.has(event.key)) return;
-      if (event.ctrlKey || event.altKey || event.metaKey) return; // the browser's own shortcuts
+      if (!active() || event.target !== stage) return;
+      const held = event.ctrlKey || event.altKey || event.metaKey;
+      const undoes = model.get("drawing") && (event.ctrlKey || event.metaKey) && event.key === "z";
+      if (!undoes && (held || !KEYS.has(event.key))) return; // the browser's own shortcuts
       event.preventDefault();
       event.stopPropagation();
-      if (model.get("drawing") && event.key === "Backspace") pad.undo();
-      if (model.get("interactive")) sender.post({ kind: "key", key: event.key, shift: event.shiftKey });
+      if (undoes || (model.get("drawing") && event.key === "Backspace")) pad.undo();
+      if (model.get("interactive") && !undoes) sender.post({ kind: "key", key: event.key, shift: event.shiftKey });
     },
   };
   handlers.pointercancel = handlers.pointerup;

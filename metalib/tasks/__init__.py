@@ -1,8 +1,9 @@
 """Task distributions: objects with ``sample(n_tasks, generator) -> TaskBatch``."""
 
 from metalib.tasks.batch import TaskBatch
+from metalib.tasks.changed import Changed
 from metalib.tasks.episodes import Episodes
 from metalib.tasks.gaussian_process import GaussianProcessTasks
 from metalib.tasks.sine import SineTasks, Waves, sine
 
-__all__ = ["Episodes", "GaussianProcessTasks", "SineTasks", "TaskBatch", "Waves", "sine"]
+__all__ = ["Changed", "Episodes", "GaussianProcessTasks", "SineTasks", "TaskBatch", "Waves", "sine"]

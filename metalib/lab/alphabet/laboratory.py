@@ -29,7 +29,6 @@ from metalib.lab.laboratory import Laboratory
 from metalib.lab.parts import Buttons, Keys, Pad, Touch, View
 from metalib.lab.surface import KeyEvent, Surface
 from metalib.learners import Learner
-from metalib.paths import expanded
 from metalib.tasks.batch import check_positive
 
 
@@ -47,9 +46,9 @@ def doing(move: Callable[..., AlphabetState]) -> Callable[..., AlphabetResult]:
 class AlphabetLaboratory(Laboratory):
     """Draw 2 to 10 classes with 1 to 5 examples each, then a query; all methods answer as you draw.
 
-    On the pad Enter adds the drawing to its class, Backspace takes a stroke back, Delete clears it. There and
-    in the picture 1 … 9 and 0 choose the class that is drawn for, Home the query. In the picture the arrow
-    keys point at an example, and Delete removes it.
+    On the pad Enter adds the drawing to its class, Backspace or Ctrl+Z takes a stroke back, Delete clears it.
+    There and in the picture 1 … 9 and 0 choose the class that is drawn for, Home the query. In the picture
+    the arrow keys point at an example, and Delete removes it.
 
     Args:
         learners: label -> learner or name of shipped weights, or a list of these: the one with the smallest
@@ -81,7 +80,12 @@ class AlphabetLaboratory(Laboratory):
         self.images = checked_images(images)
         self._characters = characters_of(self.images)
         classes = {n: _("class {n}").format(n=n) for n in range(1, MAX_CLASSES + 1)}
-        pad = Pad("strokes", by_key(moves.press_pad), N_("The pad: draw here; Enter adds."), size=208)
+        pad = Pad(
+            "strokes",
+            by_key(moves.press_pad),
+            N_("The pad: draw here; Enter adds, Ctrl+Z takes a stroke back."),
+            size=208,
+        )
         writing = buttons(
             add=(what_add_does, moves.add),
             undo=(N_("undo"), moves.undo),
@@ -175,7 +179,7 @@ class AlphabetLaboratory(Laboratory):
 
 def _place(path: str | Path) -> Path:
     """One place for all ways to name it."""
-    return expanded(path).absolute().with_suffix("")
+    return alphabet_file.named(path).absolute()
 
 
 class FileRow(Buttons):

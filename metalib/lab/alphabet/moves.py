@@ -131,13 +131,23 @@ def clear(state: AlphabetState) -> AlphabetState:
 def remove(state: AlphabetState) -> AlphabetState:
     """Without the example that is pointed at, or else the last one of the class that is written for.
 
-    Raises ValueError where there is none.
+    Where one was pointed at, the one in its place is next, so that pressing Delete goes on. Raises ValueError
+    where there is none.
     """
-    index = state.cursor
+    examples, index = state.alphabet.examples, state.cursor
     if index is None:
-        own = [n for n, (label, _one) in enumerate(state.alphabet.examples) if state.target in (label, QUERY)]
+        own = [n for n, (label, _one) in enumerate(examples) if state.target in (label, QUERY)]
+        if examples and not own:
+            raise ValueError(
+                _("Class {n} has no example: point at one of another class, then remove it.").format(
+                    n=state.target
+                )
+            )
         index = own[-1] if own else None
-    return moved(state, alphabet=state.alphabet.remove(index), cursor=None)
+    alphabet = state.alphabet.remove(index)
+    left = len(alphabet.examples)
+    pointed = state.cursor is not None and left > 0
+    return moved(state, alphabet=alphabet, cursor=min(index or 0, left - 1) if pointed else None)
 
 
 def start_again(state: AlphabetState) -> AlphabetState:
