@@ -1,6 +1,7 @@
 """Probes of chapter 6."""
 
 import math
+from typing import Any
 
 import torch
 
@@ -12,7 +13,8 @@ FAR = 300.0  # from the origin: there an expanded square has lost its digits, an
 @probe("06/squares", context={"torch": torch}, rtol=1e-3, atol=1e-2)
 def probe_squares(squared_distances, draw):
     queries, classes, size = draw.different(3, 2, 8)
-    result, operations = {}, []
+    result: dict[str, Any] = {}
+    operations = []
     for extra in (0, 9):
         z, prototypes = draw.normal(queries + extra, size), draw.normal(classes + extra, size)
         with watch() as seen:
