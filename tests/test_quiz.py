@@ -139,6 +139,11 @@ def test_choices_are_escaped_for_the_browser():
     assert why[right].startswith("✓ Right.") and why[support] == "✗ No. That is the <em>inner</em> step."
 
 
+def test_terms_are_strong_and_multiplication_is_not():
+    assert as_html("A **leak**, *once*: 2 * 3 * 4") == "A <strong>leak</strong>, <em>once</em>: 2 * 3 * 4"
+    assert as_plain("A **leak**, *once*: 2 * 3 * 4") == "A leak, once: 2 * 3 * 4"
+
+
 def test_code_keeps_its_indentation_and_its_asterisks():
     assert as_html("`  a*b*c` *so*") == "<code>&nbsp;&nbsp;a*b*c</code> <em>so</em>"
 

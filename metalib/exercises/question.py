@@ -1,7 +1,7 @@
 """Questions of three kinds: choose one, give a number, put lines in order. A quiz is a list of them, a
 prediction is one.
 
-Texts are plain Unicode (θ′ = θ − α∇L) with code between backticks and *emphasis*; no LaTeX is rendered. What
+Texts are plain Unicode (θ′ = θ − α∇L) with code between backticks, *emphasis* and **terms**; no LaTeX. What
 is shown before an answer is `asked` (for the browser), `asked_html` and `asked_plain`; what only an answer
 opens is `explained`, `answer_html` and `answer_plain`.
 
@@ -22,7 +22,7 @@ from metalib.i18n import _
 
 RIGHT, NEAR, WRONG, OPEN = "right", "near", "wrong", "open"  # OPEN: no guess is right or wrong
 PLACE = re.compile(r"\{([a-zA-Z_]\w*)(?::([^{}]*))?\}")  # {loss:.2f}
-EMPHASIS = r"\*([^*\s][^*]*)\*"
+STRONG, EMPHASIS = r"\*\*([^*\s][^*]*)\*\*", r"\*([^*\s][^*]*)\*"
 LETTERS = "ABCDEFGHIJ"
 
 Values = Mapping[str, object]
@@ -471,7 +471,9 @@ def paragraphs(texts: list[str]) -> str:
 def as_html(text: str) -> str:
     """A text of a content file as HTML."""
     parts = re.split(r"`([^`]+)`", html.escape(text, quote=False))
-    parts[::2] = [re.sub(EMPHASIS, r"<em>\1</em>", part) for part in parts[::2]]
+    parts[::2] = [
+        re.sub(EMPHASIS, r"<em>\1</em>", re.sub(STRONG, r"<strong>\1</strong>", part)) for part in parts[::2]
+    ]
     parts[1::2] = [f"<code>{_kept(code)}</code>" for code in parts[1::2]]
     return "".join(parts)
 
@@ -485,7 +487,7 @@ def _kept(code: str) -> str:
 def as_plain(text: str) -> str:
     """A text of a content file as plain text."""
     parts = re.split(r"`([^`]+)`", text)
-    parts[::2] = [re.sub(EMPHASIS, r"\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(EMPHASIS, r"\1", re.sub(STRONG, r"\1", part)) for part in parts[::2]]
     return "".join(parts)
 
 
