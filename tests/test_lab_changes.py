@@ -74,7 +74,7 @@ def test_a_surface_keeps_its_ground_while_changes_are_short():
 
 def test_a_picture_that_changes_all_over_becomes_the_ground_of_the_next():
     surface, large = Surface(), (200, 200, 4)
-    assert RUN * 200 * 200 > MOST
+    assert RUN * 200 * 200 > MOST > 50 * RUN
     white, first = np.full(large, 255, np.uint8), noise(1, large)
     surface.paint(first, white, "")
     assert surface.changes == b"" and (read(surface.ground) == first).all()

@@ -158,13 +158,13 @@ def test_fast_picture_equals_the_full_draw(name, change):
 
 def test_dragging_paints_no_background_anew():
     lab = LandscapeLaboratory()
-    axes, ground = lab.painter._still, lab.painter.ground
+    axes, ground = lab.painter._grounds[0], lab.painter.ground
     lab.set(theta=(1.0, 1.0), moves=5)
     assert lab.painter.ground is ground
     lab.set(alpha=0.2)  # new contours, the same axes
-    assert lab.painter.ground is not ground and lab.painter._still is axes
+    assert lab.painter.ground is not ground and lab.painter._grounds[0] is axes
     lab.set(landscape="waves")
-    assert lab.painter._still is not axes
+    assert lab.painter._grounds[0] is not axes
 
 
 def test_no_text_is_small_or_cut_off():

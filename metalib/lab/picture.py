@@ -8,7 +8,6 @@ top. `Painter.full` paints everything; a test compares the two pixel for pixel.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -82,8 +81,7 @@ class Painter:
         self._canvas: FigureCanvasAgg | None = None
         self._moving: list[Artist] = []
         self._layers: list[Layer] = []
-        self._still: np.ndarray | None = None  # without the layers
-        self._ground: np.ndarray | None = None
+        self._grounds: list[np.ndarray] = []  # what stands still: without layers, with the first, with two …
 
     def build(self, figure: Figure) -> None:
         """Put the axes and all artists on an empty figure, `animated` those that `update` changes."""
@@ -104,14 +102,14 @@ class Painter:
 
     def renew(self) -> None:
         """Paint everything next time: something that stands still has changed."""
-        self._still = self._ground = None
+        self._grounds = []
 
     @property
     def ground(self) -> np.ndarray:
         """What stands still, as `pixels` gives the whole: the same array until something of it changes."""
-        if self._ground is None:
+        if not self._grounds:
             raise RuntimeError("No picture has been painted yet.")
-        return self._ground
+        return self._grounds[-1]
 
     @property
     def resolution(self) -> float:
@@ -141,26 +139,22 @@ class Painter:
                 self._canvas = self._start(animated=True)
         canvas = self._canvas
         self.update(state, result)
-        if self._still is None:
+        if not self._grounds:
             with look.style():
                 canvas.draw()
-            self._still, self._ground = np.array(canvas.buffer_rgba()), None
-        pixels = np.asarray(canvas.buffer_rgba())
-        if self._ground is None or any(layer.changed for layer in self._layers):
-            pixels[:] = self._still
-            self._draw(canvas, self._layers)
-            self._ground = pixels.copy()
-        else:
-            pixels[:] = self._ground
-        self._draw(canvas, self._moving)
-        return pixels
-
-    def _draw(self, canvas: FigureCanvasAgg, artists: Sequence[Artist]) -> None:
-        renderer = canvas.get_renderer()
-        for artist in artists:
+            self._grounds = [np.array(canvas.buffer_rgba())]
+        pixels, renderer = np.asarray(canvas.buffer_rgba()), canvas.get_renderer()
+        for number, layer in enumerate(self._layers):
+            if layer.changed or len(self._grounds) == number + 1:
+                del self._grounds[number + 1 :]
+                pixels[:] = self._grounds[number]
+                layer.draw(renderer)
+                layer.changed = False
+                self._grounds.append(pixels.copy())
+        pixels[:] = self.ground
+        for artist in self._moving:
             artist.draw(renderer)
-            if isinstance(artist, Layer):
-                artist.changed = False
+        return pixels
 
     def png(self, state: Any, result: Any) -> bytes:
         """The picture as a PNG file, by the fast road."""

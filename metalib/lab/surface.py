@@ -30,7 +30,7 @@ from metalib.lab.changes import apply_changes, encode_changes
 from metalib.lab.png import encode_png
 
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
-MOST = 160_000
+MOST = 260_000
 """Bytes of changes: where there are more, a new ground is shorter."""
 
 
