@@ -1,11 +1,19 @@
 """The benchmarks run, and nobody is compared who computes something else. Nothing here looks at a clock."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import desk
 import pytest
 import torch
 
-from benchmarks import meta_step, protonet_step, sampler, timing
+from benchmarks import latency, meta_step, protonet_step, sampler, threads, timing
 from metalib import MAML, Episodes, ProtoNet
 from metalib.models import conv4
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +113,20 @@ def test_rounds_are_interleaved():
     seconds = timing.interleaved(contestants, rounds=2, slot=0)
     assert calls == list("aabb" * 2)  # in each turn one call to warm up and one that counts
     assert all(len(values) == 2 for values in seconds.values())
+
+
+def test_one_thread_beside_two_prints_its_table(monkeypatch, capsys):
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    assert threads.main(["--rounds", "1", "--neighbours", "0", "1", "--channels", "4"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 11 and rows[3].startswith("| MAML on sines, 1 step, 0 busy beside it")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(desk.find_browser() is None, reason="no Chromium or Chrome found")
+def test_every_part_from_key_to_picture_is_measured():
+    command = [sys.executable, "-m", "benchmarks.latency", "--presses", "8", "--only", "Sine"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for part in latency.PARTS:
+        assert re.search(rf"^\| {part} +\| +\d+\.\d / \d+\.\d \|$", said, re.MULTILINE), (part, said)
