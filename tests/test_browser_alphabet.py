@@ -221,3 +221,27 @@ def test_nothing_is_cut_off(page, size):
     box = pad(page).bounding_box()
     assert box["width"] == pytest.approx(box["height"], abs=1) and box["width"] > 200
     page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_ctrl_z_takes_a_stroke_back_and_delete_goes_on(page):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    button(page, "start again").click()
+    wait_until(page, lambda: ink(page) == 0)
+    for label in "12":
+        pad(page).press(label)
+        wait_until(page, lambda label=label: button(page, f"add to class {label}").is_visible())
+        for stroke in CROSS:
+            before = ink(page)
+            by_mouse(page, stroke)
+            wait_until(page, lambda before=before: ink(page) > before)
+        both = ink(page)
+        pad(page).press("Control+z")
+        wait_until(page, lambda both=both: 0 < ink(page) < both, "one stroke less")
+        pad(page).press("Enter")
+        wait_until(page, lambda label=label: f"class {label}:" in examples(page))
+    board(page).press("9")  # no example of the class that is drawn for
+    board(page).press("ArrowRight")
+    board(page).press("Delete")
+    wait_until(page, lambda: examples(page).startswith("class 2") and "class 1" not in examples(page))
+    board(page).press("Delete")
+    wait_until(page, lambda: "The board is empty." in words(page))
