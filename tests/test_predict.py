@@ -11,7 +11,7 @@ import toy_exercises
 from matplotlib.figure import Figure
 
 from metalib import exercises, look
-from metalib.exercises import course, prediction, progress
+from metalib.exercises import course, prediction, progress, tally
 from metalib.exercises.question import filled, with_unit
 from metalib.exercises.view import VIEW_MIME, on_page
 
@@ -253,6 +253,14 @@ def test_the_quiz_begins_with_how_often_the_reader_was_right_and_follows_live():
     on_page("97/ranking").receive("ranking", None)
     said = "You guessed 2 of 3 times before you looked: 1 right, 1 near. Each wrong guess marks"
     assert live.tally.startswith(said) and quiz.view().tally == live.tally
+
+
+def test_a_single_prediction_is_spoken_of_in_the_singular():
+    only = tally.tally(toy_exercises.QUIZ.predictions[:1])
+    assert only == "This chapter asked for one prediction. You can still go back and make it."
+    shown()[1].receive("lands", HALF_WAY)
+    only = tally.tally(toy_exercises.QUIZ.predictions[:1])
+    assert only == "You guessed before you looked: 1 right, 0 near."
 
 
 def test_a_chapter_without_predictions_has_no_tally():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from metalib.exercises import progress
 from metalib.exercises.question import NEAR, RIGHT, Question
-from metalib.i18n import _
+from metalib.i18n import _, ngettext
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,17 @@ def tally(predictions: tuple[Question, ...]) -> str:
     if not found.total:
         return ""
     if not found.guessed:
-        said = _("This chapter asked for {total} predictions. You can still go back and make them.")
+        said = ngettext(
+            "This chapter asked for one prediction. You can still go back and make it.",
+            "This chapter asked for {total} predictions. You can still go back and make them.",
+            found.total,
+        )
         return html.escape(said.format(total=found.total))
-    said = _("You guessed {guessed} of {total} times before you looked: {right} right, {near} near.")
+    said = ngettext(
+        "You guessed before you looked: {right} right, {near} near.",
+        "You guessed {guessed} of {total} times before you looked: {right} right, {near} near.",
+        found.total,
+    )
     said = said.format(**vars(found))
     if found.right < found.guessed:
         said += " " + _("Each wrong guess marks a place where there was something to learn.")
