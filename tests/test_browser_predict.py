@@ -99,6 +99,9 @@ def test_the_keyboard_alone_guesses_and_goes_on_from_the_answer(browser, jupyter
     assert focused(page, ".verdict"), "where the answer begins, so that it is read aloud"
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Guess again"
+    page.keyboard.press("Control+s")  # is JupyterLab's still, with the focus here
+    saved = jupyter_lab.folder / "97_keys.ipynb"
+    wait_until(page, lambda: "It goes from 2 to 1.00" in saved.read_text("utf-8"), "saving")
     group = page.get_by_role("group", name="Predict Where does one step from θ = 2 with α = 0.25 land?")
     assert group.count() == 1
     page.context.close()

@@ -4,9 +4,6 @@ let views = 0;
 
 function make(tag, traits = {}, ...children) {
   const node = Object.assign(document.createElement(tag), traits);
-  // JupyterLab would take keys for itself (Enter edits the cell, arrows go to the next). It looks for this on
-  // the focused element.
-  if (/^(input|button|li|p)$/.test(tag)) node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children);
   return node;
 }
@@ -262,8 +259,21 @@ function quiz(model, el) {
   return () => model.off("change:tally", show_tally);
 }
 
+// JupyterLab would take plain keys for itself (Enter edits the cell, arrows go to the next), unless the focused
+// element has this mark. With Ctrl they stay JupyterLab's (Ctrl+S saves), and so does Shift+Enter.
+function keep_keys(el) {
+  const mark = (event) => {
+    if (!el.contains(event.target)) return;
+    const theirs = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !theirs);
+  };
+  window.addEventListener("keydown", mark, true); // before JupyterLab, which listens on the document
+  return () => window.removeEventListener("keydown", mark, true);
+}
+
 function render({ model, el }) {
-  return model.get("quiz") ? quiz(model, el) : prediction(model, el);
+  const clean_up = [keep_keys(el), model.get("quiz") ? quiz(model, el) : prediction(model, el)];
+  return () => clean_up.forEach((clean) => clean());
 }
 
 export default { render };
