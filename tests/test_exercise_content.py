@@ -230,6 +230,20 @@ STUB = "### Stub\n\n```python\ndef inner_step"
         ("- [ ] Both.\n\n  O", "- [ ] Both.\n\nO", "Only one.", "expected '- [ ] a choice', or a line of it"),
         ("- [ ] Both.", "- [x] Both.", "### whose-loss", "at most one of them correct"),
         ("- [ ] Both.", "- [ ] The support set's.", "### whose-loss", "the same choice twice"),
+        ("= 80, in %", "= {share}, in %", "### rest", "in a quiz the right number stands in the file"),
+        ("Answer: The factor is 1 − 2α.\n", "", "### rest", "needs, in a quiz, an 'Answer:'"),
+        ("Answer: Loss, gradient", "Answer: {x}, gradient", "### loop", "needs, in a quiz, an 'Answer:', no"),
+        ("= {needed}, in", "= {needed} in", "= {needed} in", "expected '= 12, in %, within 5', with {a_name}"),
+        ("within 1\n", "within 1\nso\n", "so\n", "after the number expected 'Answer: …'"),
+        ("within 1\n", "within a factor of 1\n", "### steps", "a factor is above 1"),
+        ("Answer: Each step halves θ.", "Answer:", "Answer:\n\n### ranking", "expected a text here"),
+        ("Answer: Each", "Alt: A plot.\n\nAnswer: Each", "Answer: Each", "come once and in this order"),
+        ("2. α = 0.25", "3. α = 0.25", "3. α = 0.25", "this is line 2, not 3"),
+        ("2. α = 0.25\n\n3. α = 0.1\n", "", "### ranking", "needs at least two lines to put in order"),
+        ("### steps: ", "### lands: ", "### lands: How", "the id '97/lands' is taken already"),
+        ("### steps: ", "### inner-step: ", "### inner-step: How", "the id '97/inner-step' is taken already"),
+        ("## 97/predictions", "## 97/predictions\n\nHello", "Hello", "expected '### some-id: question'"),
+        ("## 97/quiz", "## 97/more: More", "## 97/more", "after the predictions only the quiz may follow"),
     ],
 )  # fmt: skip
 def test_what_is_not_as_it_must_be_is_refused_with_its_line(folder, old, new, at, said):
@@ -358,6 +372,13 @@ ZH_WRONG = "### Wrong: alpha-missing\n\n缺少 α。\n\n"
         ("### two: ", "### three: ", "## 97/quiz", "the question 'two' is missing"),
         ("- [ ] 两者。\n\n  只有一个。\n", "", "### whose-loss", "the choices must be those of the"),
         ("- [x] 查询集的。", "- [ ] 查询集的。", "### whose-loss", ", [x] at the same one"),
+        ("within 1", "within 2", "### steps", "the number and how far off counts as right must be"),
+        ("= {needed}, in 步, within 1", "1. 一\n\n2. 二", "### steps", "as many lines to put in order as in"),
+        ("3. α = 0.1\n", "", "### ranking", "as many lines to put in order as in the English file"),
+        ("Answer: 每一步把 θ 减半。", "", "### steps", "'Answer:' and 'Alt:' must be in both files"),
+        ("α · 2θ = {step:.1f}", "α · 2θ", "### lands", "must be the English ones: before, step, stepped"),
+        ("## 97/predictions", "## 97/quiz\n\n### a: 一？\n\n- [x] 一\n\n  一\n\n## 97/predictions",
+         "## 97/predictions", "nothing may follow the quiz"),
     ],
 )  # fmt: skip
 def test_a_translation_with_other_parts_is_refused(folder, old, new, at, said):
@@ -374,6 +395,24 @@ def test_a_quiz_is_in_both_languages_or_in_neither(folder):
     path.write_text(path.read_text("utf-8").split("## 97/quiz")[0], "utf-8")
     with pytest.raises(ContentError, match="97_toy.md:1: a quiz must be in both files or in neither"):
         course.chapters_in("zh")
+
+
+def test_predictions_are_in_both_languages_or_in_neither(folder):
+    path = folder / "zh" / TOY
+    text = path.read_text("utf-8")
+    path.write_text(text.split("## 97/predictions")[0] + "## 97/quiz" + text.split("## 97/quiz")[1], "utf-8")
+    with pytest.raises(ContentError, match="97_toy.md:1: 'predictions' must be in both files or in neither"):
+        course.chapters_in("zh")
+
+
+def test_a_translation_keeps_the_ids_and_the_order_that_is_shown(folder, language):
+    def shown():
+        return [[item.id for item in question.shuffled()] for question in course.chapters()["97"].predictions]
+
+    language("en")
+    english = shown()
+    language("zh")
+    assert shown() == english and english[0]
 
 
 # The course's own files
