@@ -233,7 +233,7 @@ STUB = "### Stub\n\n```python\ndef inner_step"
         ("= 80, in %", "= {share}, in %", "### rest", "in a quiz the right number stands in the file"),
         ("Answer: The factor is 1 − 2α.\n", "", "### rest", "needs, in a quiz, an 'Answer:'"),
         ("Answer: Loss, gradient", "Answer: {x}, gradient", "### loop", "needs, in a quiz, an 'Answer:', no"),
-        ("= {needed}, in", "= {needed} in", "= {needed} in", "expected '= 12, in %, within 5', with {a_name}"),
+        ("= {needed}, in", "= {needed} in", "= {needed} in", "in %, within 5', with {a_name}"),
         ("within 1\n", "within 1\nso\n", "so\n", "after the number expected 'Answer: …'"),
         ("within 1\n", "within a factor of 1\n", "### steps", "a factor is above 1"),
         ("Answer: Each step halves θ.", "Answer:", "Answer:\n\n### ranking", "expected a text here"),
