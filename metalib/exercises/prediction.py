@@ -135,15 +135,15 @@ class Prediction:
         return "\n".join([*lines, *([answer] if answer else [])])
 
     def _asked_plain(self) -> str:
-        predict = _("Predict")
-        head = f"{predict}: {as_plain(self.question.text)}"
+        head = _("Predict: {question}").format(question=as_plain(self.question.text))
         return "\n".join([head, *self.question.asked_plain()])
 
     def _repr_html_(self) -> str:
-        predict, answer = _("Predict"), _("Guess first, then open the answer")
+        head = _("Predict: {question}").format(question=as_html(self.question.text))
+        answer = _("Guess first, then open the answer")
         return (
             '<div style="border-left: 4px solid #0072b2; padding-left: 14px">\n'
-            f"<p><b>{predict}: {as_html(self.question.text)}</b></p>\n{self.question.asked_html()}\n"
+            f"<p><b>{head}</b></p>\n{self.question.asked_html()}\n"
             f"<details><summary>{answer}</summary>\n"
             + "\n".join(part for part, _plain in self.parts)
             + self.question.answer_html(self.values)
