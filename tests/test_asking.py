@@ -18,10 +18,8 @@ NAMES = sorted(path.relative_to(CHAPTERS).as_posix() for path in CHAPTERS.rglob(
 COLUMNS = 95  # what JupyterLab shows of a line at 1280 × 800
 
 # Chapters that owe something still; whoever mends one takes it out.
-TOO_WIDE = {"01", "06", "07"}
-BOLD_PREDICT = {"06", "07"}
-VERDICT_TWICE = {"06", "07"}
-QUIZ_NOT_REBUILT = {"06", "07"}
+TOO_WIDE = {"01", "06"}
+VERDICT_TWICE = {"06"}
 
 each_notebook = pytest.mark.parametrize("name", NAMES)
 
@@ -79,8 +77,6 @@ def test_code_fits_the_screen(name):
 @each_notebook
 def test_a_prediction_is_asked_by_its_cell_and_not_by_prose(name):
     """But for what the reader tries in a laboratory, where it is the reader's hand that answers."""
-    if number(name) in BOLD_PREDICT:
-        pytest.skip("its predictions are prose still")
     for cell, below in zip(found := cells(name), found[1:], strict=False):
         if cell.cell_type == "markdown" and "Laboratory(" not in below.source:
             assert not re.search(r"\*\*(Predict|预测)", cell.source), cell.source[-300:]
@@ -127,8 +123,6 @@ def asked_in(name):
 
 @each_notebook
 def test_the_stored_quiz_is_what_the_content_says(name):
-    if number(name) in QUIZ_NOT_REBUILT:
-        pytest.skip("it is built before its quiz was shuffled")
     for cell in cells(name):
         if "quiz" in cell.metadata.get("tags", []):
             quiz = exercises.get(f"{number(name)}/quiz")
@@ -168,7 +162,6 @@ def length_counts():
     return longest, shortest, len(asked)
 
 
-@pytest.mark.skipif(bool(VERDICT_TWICE), reason="some chapters have not evened the lengths out")
 def test_the_right_choice_is_not_told_by_its_length():
     longest, shortest, total = length_counts()
     assert longest <= 0.4 * total and shortest <= 0.4 * total, (longest, shortest, total)
