@@ -17,9 +17,6 @@ CHAPTERS = ROOT / "chapters"
 NAMES = sorted(path.relative_to(CHAPTERS).as_posix() for path in CHAPTERS.rglob("*.ipynb"))
 COLUMNS = 95  # what JupyterLab shows of a line at 1280 × 800
 
-# Chapters that owe something still; whoever mends one takes it out.
-TOO_WIDE = {"01", "06"}
-VERDICT_TWICE = {"06"}
 
 each_notebook = pytest.mark.parametrize("name", NAMES)
 
@@ -64,8 +61,6 @@ def words(page):
 
 @each_notebook
 def test_code_fits_the_screen(name):
-    if number(name) in TOO_WIDE:
-        pytest.skip("its code is wider than the screen still")
     code = [cell for cell in cells(name) if cell.cell_type == "code" and cell.id != "setup"]
     lines = [line for cell in code for line in cell.source.splitlines()]
     assert [line for line in lines if width(line) > COLUMNS] == []
@@ -140,8 +135,6 @@ VERDICT = (
 def test_no_explanation_repeats_its_verdict(language):
     """An explanation stands behind "Right." or "No."."""
     for chapter in course.chapters_in(language).values():
-        if chapter.number in VERDICT_TWICE:
-            continue
         for question in (*chapter.quiz.questions, *chapter.predictions):
             for said in (*(item.why for item in question.items), question.answer):
                 assert not re.match(VERDICT, said, re.IGNORECASE), f"{question.id}: {said[:60]!r}"
