@@ -101,8 +101,9 @@ def test_a_chapter_that_was_only_opened_is_not_called_unsaved(browser, jupyter_l
     page.context.close()
 
 
-def laboratory(page, number):
-    found = page.locator(".metalib-laboratory").nth(number)
+def laboratory(page, control):
+    """The last laboratory that has this slider."""
+    found = page.locator(".metalib-laboratory", has=page.get_by_role("slider", name=control)).last
     found.scroll_into_view_if_needed()
     return found
 
@@ -115,12 +116,14 @@ def test_the_chapter_runs_without_an_error(chapter):
         == 0
     )
     assert chapter.get_by_text("Error displaying widget").count() == 0
-    assert chapter.get_by_text("Not attempted yet.").count() == 5
-    assert chapter.locator(".metalib-laboratory").count() == 2
+    notebook = nbformat.read(ROOT / "chapters" / "03_maml.ipynb", 4)
+    checks = sum("exercise-check" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    assert chapter.get_by_text("Not attempted yet.").count() == checks >= 5
+    assert chapter.locator(".metalib-laboratory").count() >= 2
 
 
 def test_dragging_alpha_changes_the_picture(chapter):
-    lab = laboratory(chapter, 1)
+    lab = laboratory(chapter, "α (inner rate)")
     picture, slider = lab.locator("img").first, lab.get_by_role("slider", name="α (inner rate)")
     stage, words = lab.locator(".metalib-stage"), picture.get_attribute("alt")
     before = stage.get_attribute("data-pictures")
@@ -133,12 +136,12 @@ def test_dragging_alpha_changes_the_picture(chapter):
     chapter.mouse.move(x - 60, y, steps=20)
     chapter.mouse.up()
     wait_until(chapter, lambda: picture.get_attribute("alt") != words, "a new picture")
-    assert stage.get_attribute("data-pictures") != before
+    wait_until(chapter, lambda: stage.get_attribute("data-pictures") != before, "painting it")
     assert float(re.search(r"α \(inner rate\): ([\d.e-]+);", picture.get_attribute("alt"))[1]) < 0.01
 
 
 def test_the_training_can_be_scrubbed(chapter):
-    lab = laboratory(chapter, 0)
+    lab = laboratory(chapter, "look back")
     picture = lab.locator("img").first
     assert "after meta-iteration 1500;" in picture.get_attribute("alt")
     lab.get_by_role("slider", name="look back").press("Home")
