@@ -108,6 +108,19 @@ def laboratory(page, control):
     return found
 
 
+def settled(page, locator):
+    """Scroll there, until it stays: what comes into view on the way changes its height. Returns the box."""
+    last = None
+
+    def stays():
+        nonlocal last
+        locator.hover()
+        before, last = last, locator.bounding_box()
+        return last if last == before else None
+
+    return wait_until(page, stays, "coming to rest")
+
+
 def test_the_chapter_runs_without_an_error(chapter):
     assert (
         chapter.locator(
@@ -128,8 +141,7 @@ def test_dragging_alpha_changes_the_picture(chapter):
     stage, words = lab.locator(".metalib-stage"), picture.get_attribute("alt")
     before = stage.get_attribute("data-pictures")
     assert "α (inner rate): 0.01;" in words
-    slider.hover()  # scrolls it into view, and waits until it no longer moves
-    box = slider.bounding_box()
+    box = settled(chapter, slider)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     chapter.mouse.move(x, y)
     chapter.mouse.down()
