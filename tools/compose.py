@@ -34,7 +34,8 @@ SETUP = """\
 # {first}
 import sys
 
-if "google.colab" in sys.modules:  # {why}
+# {why}
+if "google.colab" in sys.modules:
     %pip install --quiet --no-deps git+{repository}
 
 import torch
