@@ -14,7 +14,11 @@ from metalib.exercises import Choose, course
 from metalib.exercises.question import as_html, filled
 
 CHAPTERS = ROOT / "chapters"
-NAMES = sorted(path.relative_to(CHAPTERS).as_posix() for path in CHAPTERS.rglob("*.ipynb"))
+NAMES = sorted(  # not the copies that JupyterLab keeps beside what was opened
+    path.relative_to(CHAPTERS).as_posix()
+    for path in CHAPTERS.rglob("*.ipynb")
+    if ".ipynb_checkpoints" not in path.parts
+)
 COLUMNS = 95  # what JupyterLab shows of a line at 1280 × 800
 
 
