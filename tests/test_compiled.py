@@ -19,6 +19,8 @@ from metalib.compiler import find_compiler
 from metalib.learners import compiled
 from metalib.models import conv4, sine_net
 
+pytestmark = pytest.mark.slow  # a compiler takes seconds
+
 needs_compiler = pytest.mark.skipif(not find_compiler(), reason="needs a C++ compiler")
 KINDS = {
     "MAML": dict(),
@@ -71,7 +73,6 @@ def same(plain, made, batch, rtol=1e-12, atol=1e-14):
 
 
 # --- numbers
-@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("kind", ["MAML", "first order", "ANIL, Meta-SGD"])
 def test_compiled_is_uncompiled_to_the_last_figures(kind):
@@ -82,7 +83,6 @@ def test_compiled_is_uncompiled_to_the_last_figures(kind):
             torch.testing.assert_close(made.loss(sines()), plain.loss(sines()), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.slow
 @needs_compiler
 def test_a_network_of_images_too():
     model = conv4(4, norm="batch-statistics", downsample="stride", ways=3, size=8).double()
@@ -134,13 +134,11 @@ def agrees_with_a_loop(names, training=True):
     copy.deepcopy(model)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_block_compiled_is_what_a_loop_makes_of_it(quickly, name):
     agrees_with_a_loop([name])
 
 
-@pytest.mark.slow
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=models)
 def test_any_model_compiled_is_what_a_loop_makes_of_it(quickly, names):
@@ -372,7 +370,6 @@ def test_what_fails_while_compiling_runs_uncompiled(pair, monkeypatch):
     assert len(told) == 1 and loss.item() == plain.loss(sines()).item()
 
 
-@pytest.mark.slow
 @needs_compiler
 def test_what_fails_in_one_piece_is_compiled_in_many(monkeypatch):
     plain, made = both(1)
