@@ -22,7 +22,7 @@ lab:       install  ## open the course in JupyterLab (LAB_ARGS="--no-browser" an
 	$(VENV_PYTHON) -m jupyterlab chapters/00_start_here.ipynb $(LAB_ARGS)
 
 test:      install  ## run everything that proves the course, a real browser included
-	$(VENV_PYTHON) -m pytest -q --durations=10 $(TEST_ARGS)
+	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile --durations=10 $(TEST_ARGS)
 
 check:     install  ## floors, types and the quick tests (no browser, no notebooks): under two minutes on two cores
 	$(VENV_BIN)/lint-imports --no-cache
