@@ -8,6 +8,7 @@ import difflib
 import importlib
 import importlib.util
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,10 +75,8 @@ def get(id: str) -> Exercise | Quiz:
     """The exercise or quiz with this id, e.g. "03/inner-step" or "03/quiz". ValueError if there is none."""
     found = {item.id: item for chapter in chapters().values() for item in chapter.items}
     if id not in found:
-        near = difflib.get_close_matches(str(id), found, n=3, cutoff=0) or [_("(there are none yet)")]
-        raise ValueError(
-            _("There is no exercise or quiz {id!r}. The nearest: {near}.").format(id=id, near=", ".join(near))
-        )
+        said = _("There is no exercise or quiz {id!r}. The nearest: {near}.")
+        raise ValueError(said.format(id=id, near=_nearest(id, found)))
     return found[id]
 
 
@@ -85,11 +84,16 @@ def prediction(id: str) -> Question:
     """The prediction with this id, e.g. "03/between". ValueError if there is none."""
     found = {item.id: item for chapter in chapters().values() for item in chapter.predictions}
     if id not in found:
-        near = difflib.get_close_matches(str(id), found, n=3, cutoff=0) or [_("(there are none yet)")]
-        raise ValueError(
-            _("There is no prediction {id!r}. The nearest: {near}.").format(id=id, near=", ".join(near))
-        )
+        said = _("There is no prediction {id!r}. The nearest: {near}.")
+        raise ValueError(said.format(id=id, near=_nearest(id, found)))
     return found[id]
+
+
+def _nearest(id: object, known: Iterable[str]) -> str:
+    """The known ids that look most like `id`."""
+    return ", ".join(difflib.get_close_matches(str(id), list(known), n=3, cutoff=0)) or _(
+        "(there are none yet)"
+    )
 
 
 # One chapter
