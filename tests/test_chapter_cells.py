@@ -6,14 +6,10 @@ from chapter_code import SOURCES, ambiguous_names, cells, defines, needs
 from metalib import exercises
 
 CHAPTERS = sorted(path.stem for path in SOURCES.glob("*.md"))
-# To be mended; take a chapter out of here when it is.
-AMBIGUOUS = {"06", "07"}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_no_cell_depends_on_which_other_was_run_last(chapter):
-    if chapter[:2] in AMBIGUOUS:
-        pytest.skip("to be mended")
     assert not ambiguous_names(cells(chapter))
 
 
