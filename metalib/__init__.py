@@ -29,7 +29,7 @@ _HOME = {
     "metalib.history": ("History",),
     "metalib.i18n": ("use_language",),
 }
-_MODULES = ("data", "graph", "lab", "look", "models", "threads", "timeline", "weights")
+_MODULES = ("data", "graph", "lab", "look", "models", "rl", "threads", "timeline", "weights")
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:  # the same names for editors and type checkers, which run nothing; a test compares
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which run not
         lab as lab,
         look as look,
         models as models,
+        rl as rl,
         threads as threads,
         timeline as timeline,
         weights as weights,
