@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metalib import threads
 from metalib.i18n import N_, _
@@ -19,11 +19,17 @@ from metalib.learners.losses import LossFn, check_labels, counted
 from metalib.tasks import TaskBatch
 from metalib.tasks.batch import check_generator, check_positive
 
-METRICS = {"accuracy": N_("accuracy"), "loss": N_("loss")}
+METRICS = {"accuracy": N_("accuracy"), "loss": N_("loss"), "return": N_("return")}
 """What a score can be, and what it is called: ``_(METRICS[metric])``."""
 
 
-class TaskDistribution(Protocol):
+class Samples(Protocol):
+    """Anything that draws a batch of something to train on: tasks, or (in `metalib.rl`) environments."""
+
+    def sample(self, n_tasks: int, generator: torch.Generator) -> Any: ...
+
+
+class TaskDistribution(Samples, Protocol):
     """Anything that draws tasks."""
 
     def sample(self, n_tasks: int, generator: torch.Generator) -> TaskBatch: ...
@@ -46,7 +52,8 @@ class Evaluation:
     values: Tensor
     """``(n,)``, float64."""
     metric: str
-    """``"accuracy"`` (a fraction in [0, 1]) or ``"loss"`` (the mean squared error, say)."""
+    """``"accuracy"`` (a fraction in [0, 1]), ``"loss"`` (the mean squared error, say) or, of
+    an agent, ``"return"``."""
 
     @property
     def n(self) -> int:
@@ -256,7 +263,7 @@ def confusion_rates(classes: Tensor, predicted: Tensor, queries: int, n_classes:
     return counts / (queries * present.T @ present).clamp(min=1)
 
 
-def on_learners_device(batch: TaskBatch, learner: Learner) -> TaskBatch:
+def on_learners_device(batch: Any, learner: nn.Module) -> Any:
     """The batch where the learner's parameters are."""
     parameter = next(learner.parameters(), None)
     return batch if parameter is None else batch.to(parameter.device)

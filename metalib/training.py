@@ -20,11 +20,18 @@ from tqdm.auto import tqdm
 
 from metalib import checkpoint as files, threads
 from metalib.description import Description, differences
-from metalib.evaluation import Evaluation, TaskDistribution, check_tasks, evaluate, on_learners_device
+from metalib.evaluation import (
+    Evaluation,
+    Samples,
+    TaskDistribution,
+    check_tasks,
+    evaluate,
+    on_learners_device,
+)
 from metalib.history import History
 from metalib.i18n import _
 from metalib.learners import Learner
-from metalib.learners.base import check_learner
+from metalib.learners.base import Trainable, check_learner
 from metalib.paths import check_writable
 from metalib.randomness import governed
 from metalib.tasks.batch import check_generator, check_whole
@@ -42,7 +49,7 @@ class Training:
     ``numpy.random``) follow from its state while a step is taken, and are as before afterwards.
 
     Args:
-        learner: what to train; it is changed in place.
+        learner: what to train, a learner or an agent (`metalib.rl`); it is changed in place.
         tasks: where the tasks come from.
         generator: draws them, and everything else that is random. Its state goes into the checkpoint.
         meta_batch: tasks a meta-iteration.
@@ -58,8 +65,8 @@ class Training:
         ValueError: counts below 1, a β that is not positive, or a learner with nothing to train.
     """
 
-    learner: Learner
-    tasks: TaskDistribution
+    learner: Trainable
+    tasks: Samples
     generator: torch.Generator
     meta_batch: int = 25
     lr: float = 1e-3
@@ -72,9 +79,10 @@ class Training:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_learner(self.learner)
+        check_learner(self.learner, Trainable)
         check_tasks(self.tasks)
         if self.validation is not None:
+            check_learner(self.learner)  # agents are not scored by `evaluate`
             check_tasks(self.validation, "validation")
         for name in ("meta_batch", "halve_every", "validate_every", "validation_tasks"):
             if name != "halve_every" or self.halve_every is not None:
@@ -156,7 +164,7 @@ class Training:
     def _validate(self, n_tasks: int) -> Evaluation:
         # A generator of its own: how often we look must not change what is trained.
         generator = torch.Generator().manual_seed(0)
-        assert self.validation is not None
+        assert self.validation is not None and isinstance(self.learner, Learner)
         states = {where: files.random_state(source) for where, source in self._described.sources.items()}
         try:
             with governed(generator, self._trained[0].device):

@@ -64,7 +64,7 @@ def test_every_shipped_recipe_can_be_built(name):
     assert recipe.name == name and recipe.evaluation and recipe.training["iterations"] > 0
     learner = recipe.build()
     if recipe.images is None:
-        assert recipe.trainer(learner).step() > 0
+        assert math.isfinite(recipe.trainer(learner).step())
 
 
 def test_a_recipe_is_deterministic_in_its_seed(small):

@@ -14,7 +14,15 @@ from metalib.learners.losses import LossFn, ordinary, task_losses
 from metalib.tasks import TaskBatch
 
 
-class Learner(nn.Module, ABC):
+class Trainable(nn.Module, ABC):
+    """What training knows of a method: parameters, and a loss whose gradient trains them."""
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Tensor:
+        """The scalar whose gradient trains the parameters, for a batch of tasks."""
+
+
+class Learner(Trainable):
     """What chapters, laboratories, training and evaluation know of a method: three calls.
 
     ``parameters()`` are the meta-parameters, which ``metalib.fit`` changes. ``adapt`` never changes them.
@@ -51,13 +59,13 @@ class Learner(nn.Module, ABC):
         """Whether the prediction for one query example depends on the other query examples."""
 
 
-def check_learner(learner: object) -> None:
-    """Refuse what is no learner.
+def check_learner(learner: object, kind: type[nn.Module] = Learner) -> None:
+    """Refuse what is no learner, or nothing of that ``kind``.
 
     Raises:
         TypeError: it is none; the message says what to do with a network.
     """
-    if isinstance(learner, Learner):
+    if isinstance(learner, kind):
         return
     sentence = (
         _(

@@ -2,3 +2,7 @@
 
 Everything is batched: the first dimension of every tensor is the task, the second the trajectory (or pull).
 """
+
+from metalib.rl.agent import Agent, evaluate
+
+__all__ = ["Agent", "evaluate"]

@@ -13,7 +13,7 @@ import torch
 
 from metalib.evaluation import Evaluation
 from metalib.i18n import _
-from metalib.learners import Learner
+from metalib.learners.base import Trainable
 from metalib.paths import write_atomically
 from metalib.weights.recipes import FOLDER, TEST_SEED, Recipe
 
@@ -51,8 +51,8 @@ def recipe(name: str | Path) -> Recipe:
     return Recipe(**{**described, "evaluation": tuple(described["evaluation"])})
 
 
-def load(name: str | Path) -> Learner:
-    """The learner with its trained meta-parameters, in evaluation mode.
+def load(name: str | Path) -> Any:
+    """The learner (or agent) with its trained meta-parameters, in evaluation mode.
 
     Args:
         name: of shipped weights, see ``names()``; or the path of a ``.safetensors`` file that ``python -m
@@ -107,7 +107,7 @@ def _digest(content: bytes) -> str:
 def save(
     folder: Path,
     made: Recipe,
-    learner: Learner,
+    learner: Trainable,
     results: list[tuple[str, Evaluation]],
     *,
     command: str,

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from metalib import data, learners, models
-from metalib.evaluation import Evaluation, TaskDistribution, evaluate
+from metalib import data, learners, models, rl
+from metalib.evaluation import Evaluation, Samples, evaluate
 from metalib.i18n import _
-from metalib.learners import Learner
+from metalib.learners.base import Trainable
 from metalib.tasks import Episodes, SineTasks
 from metalib.tasks.batch import check_positive, check_whole
 from metalib.training import Training
@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent
 TEST_SEED = 20_000
 """Test tasks are drawn from this seed, whatever the training seed: all are judged on the same ones."""
 
-LEARNERS: dict[str, Callable[..., Learner]] = {
+LEARNERS: dict[str, Callable[..., Trainable]] = {
     name: getattr(learners, name)
     for name in ("MAML", "Reptile", "JointTraining", "ProtoNet", "NearestCentroid", "NeuralProcess")
 }
@@ -38,7 +38,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "conv4": models.conv4,
     "neural_process_net": learners.neural_process_net,
 }
-TASKS: dict[str, Callable[..., TaskDistribution]] = {"sine": SineTasks, "episodes": Episodes}
+TASKS: dict[str, Callable[..., Samples]] = {"sine": SineTasks, "episodes": Episodes}
 IMAGES: dict[str, Callable[..., data.ImageSet]] = {"glyphs": data.glyphs, "omniglot": data.omniglot}
 
 
@@ -120,11 +120,12 @@ class Recipe:
                 raise TypeError(_("label must be a text, not {value!r}").format(value=entry["label"]))
             check_positive(n_tasks=entry["n_tasks"])
             self._check_tasks(entry.get("tasks", {}))
-            inspect.signature(learner.adapt).bind(None, None, **entry.get("adapt", {}))
+            scored = learner.returns if isinstance(learner, rl.Agent) else learner.adapt
+            inspect.signature(scored).bind(None, None, **entry.get("adapt", {}))
 
     def _check_tasks(self, changes: Mapping[str, Any]) -> None:
         section = {**self.tasks, **changes}
-        if _maker(TASKS, section) is SineTasks:
+        if _maker(TASKS, section) is not Episodes:
             self.distribution("test", **changes)
             return
         if self.images is None:
@@ -133,7 +134,7 @@ class Recipe:
         numbers = {name: section[name] for name in ("ways", "shots", "queries") if name in section}
         check_positive(**numbers)
 
-    def rehearse(self, learner: Learner) -> None:
+    def rehearse(self, learner: Any) -> None:
         """Score one task of each evaluation: whatever would fail after the training fails now.
 
         Raises:
@@ -141,9 +142,7 @@ class Recipe:
         """
         for entry in self.evaluation:
             try:
-                tasks = self.distribution("test", **entry.get("tasks", {}))
-                generator = torch.Generator().manual_seed(TEST_SEED)
-                evaluate(learner, tasks, 1, generator, **entry.get("adapt", {}))
+                self._score(learner, self.distribution("test", **entry.get("tasks", {})), entry, 1)
             except (TypeError, ValueError, RuntimeError) as error:
                 raise ValueError(
                     _("The evaluation {label!r} of {name} cannot be done: {reason}").format(
@@ -155,25 +154,25 @@ class Recipe:
         """The same recipe from another seed, under a name that says so."""
         return replace(self, seed=check_seed(seed), name=f"{self.name}-seed{seed}")
 
-    def build(self, **options: Any) -> Learner:
-        """The untrained learner; ``options`` go to it on top of the recipe's (``compile=True``)."""
+    def build(self, **options: Any) -> Any:
+        """The untrained learner or agent; ``options`` go to it on top of the recipe's (``compile=True``)."""
         generator = torch.Generator().manual_seed(self.seed)
         model = _make(MODELS, self.model, generator=generator)
         return _make(LEARNERS, self.learner, model, **options)
 
-    def distribution(self, split: str, **changes: Any) -> TaskDistribution:
+    def distribution(self, split: str, **changes: Any) -> Any:
         """The tasks of one split, ``"train"``, ``"validation"`` or ``"test"``.
 
         ``changes`` replace single options (``shots=5``).
         """
         section = {**self.tasks, **changes}
-        if _maker(TASKS, section) is SineTasks:
+        if _maker(TASKS, section) is not Episodes:
             return _make(TASKS, section)
         if self.images is None:
             raise ValueError(_("episodes need a section [images] that says of what"))
         return _make(TASKS, section, _make(IMAGES, self.images, split=split))
 
-    def trainer(self, learner: Learner) -> Training:
+    def trainer(self, learner: Trainable) -> Training:
         """The training run of this recipe, at its start.
 
         In its section, ``tasks`` and ``validation`` are changes to the recipe's tasks, as for an evaluation;
@@ -189,7 +188,7 @@ class Recipe:
         generator = torch.Generator().manual_seed(self.seed + 1)
         return Training(learner, tasks, generator, **options, about={"recipe": self.name, "seed": self.seed})
 
-    def evaluations(self, learner: Learner, n_tasks: int | None = None) -> list[tuple[str, Evaluation]]:
+    def evaluations(self, learner: Any, n_tasks: int | None = None) -> list[tuple[str, Evaluation]]:
         """Score the learner on each of the recipe's evaluations: ``(label, result)`` for each.
 
         ``n_tasks`` replaces the number of tasks.
@@ -204,11 +203,15 @@ class Recipe:
                 and not learner.is_transductive
             ):
                 judged, tasks = learner.embed_once(tasks)
-            generator = torch.Generator().manual_seed(TEST_SEED)
             count = entry["n_tasks"] if n_tasks is None else n_tasks
-            score = evaluate(judged, tasks, count, generator, **entry.get("adapt", {}))
-            results.append((entry["label"], score))
+            results.append((entry["label"], self._score(judged, tasks, entry, count)))
         return results
+
+    def _score(self, learner: Any, tasks: Any, entry: Mapping[str, Any], n_tasks: int) -> Evaluation:
+        """One evaluation. Its ``adapt`` are options of ``Learner.adapt``, or of ``Agent.returns``."""
+        score = rl.evaluate if isinstance(learner, rl.Agent) else evaluate
+        generator = torch.Generator().manual_seed(TEST_SEED)
+        return score(learner, tasks, n_tasks, generator, **entry.get("adapt", {}))
 
 
 def check_seed(seed: int) -> int:

@@ -55,20 +55,19 @@ def start_point(label: str, given: Learner | nn.Module | str, images: ImageSet) 
         TypeError: a learner that does not adapt by gradient steps.
         ValueError: a model that cannot read these images, or cannot be adapted.
     """
-    if isinstance(given, str):
-        given = weights.load(given)
-    if isinstance(given, Learner) and not isinstance(given, GradientLearner):
+    one: nn.Module = weights.load(given) if isinstance(given, str) else given
+    if isinstance(one, Learner) and not isinstance(one, GradientLearner):
         raise TypeError(
             _("This laboratory shows learners that adapt by gradient steps, not {kind}.").format(
-                kind=type(given).__name__
+                kind=type(one).__name__
             )
         )
     alpha = steps = None
-    model: nn.Module = given
-    if isinstance(given, GradientLearner):
-        model = given.model
-        if not isinstance(given, FromScratch):
-            alpha, steps = given.alpha, given.steps
+    model = one
+    if isinstance(one, GradientLearner):
+        model = one.model
+        if not isinstance(one, FromScratch):
+            alpha, steps = one.alpha, one.steps
     check_batchable(model)
     model = copy.deepcopy(model).eval()
     outputs = of_images(label, model, torch.zeros(2, *images.images.shape[2:])).shape
