@@ -117,7 +117,7 @@ def test_labels_of_any_whole_kind_are_labels(kind):
     "labels", [torch.zeros(1, 4), torch.zeros(1, 4, 2, dtype=torch.long), torch.tensor([[0, 1, -1, 0]])]
 )
 def test_what_cannot_be_a_class_has_no_prototype(labels):
-    with pytest.raises(ValueError, match="Prototypes need one label"):
+    with pytest.raises(ValueError, match="one whole number of at least 0 for each"):
         ProtoNet(nn.Flatten()).adapt(torch.zeros(1, 4, 3), labels)
 
 

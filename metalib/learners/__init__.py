@@ -3,6 +3,7 @@
 from metalib.learners.base import Learner
 from metalib.learners.gradient import MAML, FastWeights, FromScratch, GradientLearner, JointTraining, Reptile
 from metalib.learners.guarded import Guarded
+from metalib.learners.logistic import LogisticRegression
 from metalib.learners.losses import task_losses
 from metalib.learners.metric import DISTANCE_LABELS, DISTANCES, NearestCentroid, ProtoNet
 from metalib.learners.neural_process import NeuralProcess, neural_process_net
@@ -17,6 +18,7 @@ __all__ = [
     "Guarded",
     "JointTraining",
     "Learner",
+    "LogisticRegression",
     "MAML",
     "NearestCentroid",
     "NeuralProcess",

@@ -10,12 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metalib.i18n import N_, _
-from metalib.learners.base import Learner, fitting, uses_batch_statistics
-from metalib.learners.batched import check_model, shared
-from metalib.learners.layers import ignores_layout
+from metalib.learners.embedding import Embedding, members
 from metalib.learners.losses import task_losses
 from metalib.models import initialise
-from metalib.tasks import Episodes, TaskBatch
+from metalib.tasks import TaskBatch
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -54,21 +52,17 @@ DISTANCE_LABELS: dict[str, str] = {
 """What a learner reads for each of them; whoever shows one calls ``_`` on it."""
 
 
-class ProtoNet(Learner):
+class ProtoNet(Embedding):
     """Prototypical networks: the class of the nearest prototype (Snell et al. 2017, section 2).
 
     A prototype is the mean embedding of a class's support examples, and p(y = c | x) is the softmax over c of
     −d(f(x), p_c) / temperature.
 
     Args:
-        encoder: any ``nn.Module`` mapping ``(N, ...)`` to embeddings ``(N, D)`` (more dimensions are
-            flattened).
+        encoder, mixed_precision: see :class:`Embedding`.
         distance: ``"squared_euclidean"`` (the paper's), ``"euclidean"``, ``"cosine"``, or a function of
             queries ``(T, Q, D)`` and prototypes ``(T, ways, D)`` that gives ``(T, Q, ways)``.
         temperature: a positive number that divides the distances.
-        mixed_precision: run the encoder in bfloat16 while training, where sums stay in float32; distances and
-            everything after training are in float32 throughout. Two to three times as fast on processors that
-            know bfloat16.
 
     In training, batch normalisation with running statistics sees the episodes of a batch together; any other
     encoder, and every one in evaluation mode, answers for each episode by itself.
@@ -85,8 +79,7 @@ class ProtoNet(Learner):
         temperature: float = 1.0,
         mixed_precision: bool = False,
     ):
-        super().__init__()
-        check_model(encoder)
+        super().__init__(encoder, mixed_precision)
         if not callable(distance) and distance not in DISTANCES:
             raise ValueError(
                 _("distance must be one of {known} or a function, not {value!r}.").format(
@@ -97,41 +90,11 @@ class ProtoNet(Learner):
             raise TypeError(_("temperature must be a number, not {value!r}.").format(value=temperature))
         if not 0 < temperature < math.inf:
             raise ValueError(_("temperature must be positive, not {value}.").format(value=temperature))
-        # The layout in which CPUs and GPUs convolve fastest: the same numbers, for layers that work in any.
-        if ignores_layout(encoder):
-            encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its types
-        self.encoder = encoder
-        self.temperature, self.mixed_precision = temperature, mixed_precision
+        self.temperature = temperature
         self.distance = distance if callable(distance) else DISTANCES[distance]
 
-    def embed(self, x: Tensor) -> Tensor:
-        """Embeddings ``(T, N, D)`` of ``(T, N, ...)``."""
-        x = fitting(self.encoder, x)
-        mixed = self.mixed_precision and self.training
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=mixed):
-            embeddings = shared(self.encoder, x)
-        if mixed or not embeddings.is_floating_point():
-            embeddings = embeddings.float()
-        return embeddings.flatten(2)
-
-    def embed_once(self, tasks: Episodes) -> tuple[ProtoNet, Episodes]:
-        """A learner and episodes with the same answers as this one on ``tasks``, each drawing embedded once.
-
-        A thousand 20-way episodes show each drawing of a test split some forty times.
-
-        Raises:
-            ValueError: the embedding of one drawing depends on others: the encoder uses batch statistics.
-        """
-        if self.is_transductive:
-            raise ValueError(
-                _(
-                    "The encoder uses the statistics of the batch, so a drawing has another embedding in "
-                    "each episode: call eval() first."
-                )
-            )
-        device = next(self.parameters(), torch.empty(0)).device
-        made = ProtoNet(nn.Identity(), self.distance, self.temperature)
-        return made, tasks.mapped(lambda x: self.embed(x.unsqueeze(0).to(device))[0])
+    def over(self, encoder: nn.Module) -> ProtoNet:
+        return ProtoNet(encoder, self.distance, self.temperature)
 
     def adapt(self, support_x: Tensor, support_y: Tensor) -> Tensor:
         """The prototypes ``(T, ways, D)``: the mean embedding of each label 0 … ways − 1.
@@ -139,29 +102,13 @@ class ProtoNet(Learner):
         Raises:
             ValueError: no labels 0 … ways − 1, or one without a support example in some task.
         """
-        if support_y.is_floating_point() or support_y.dim() != 2 or (support_y < 0).any():
-            raise ValueError(
-                _("Prototypes need one label for each support example, a whole number of at least 0.")
-            )
         embeddings = self.embed(support_x)
-        member = F.one_hot(support_y.long()).to(embeddings.dtype)  # (T, S, ways)
-        count = member.sum(dim=1).unsqueeze(-1)  # (T, ways, 1)
-        if (count == 0).any():
-            raise ValueError(
-                _(
-                    "Every class needs at least one support example; in some task a label below {ways} has "
-                    "none."
-                ).format(ways=member.shape[-1])
-            )
-        return member.mT @ embeddings / count
+        member = members(support_y, embeddings.dtype)  # (T, S, ways)
+        return member.mT @ embeddings / member.sum(dim=1).unsqueeze(-1)
 
     def predict(self, adapted: Tensor, query_x: Tensor) -> Tensor:
         """Logits ``(T, Q, ways)``: minus the distances to the prototypes, over the temperature."""
         return -self.distance(self.embed(query_x), adapted) / self.temperature
-
-    @property
-    def is_transductive(self) -> bool:
-        return uses_batch_statistics(self.encoder)
 
 
 class NearestCentroid(ProtoNet):

@@ -5,5 +5,15 @@ from metalib.tasks.changed import Changed
 from metalib.tasks.episodes import Episodes
 from metalib.tasks.gaussian_process import GaussianProcessTasks
 from metalib.tasks.sine import SineTasks, Waves, sine
+from metalib.tasks.unbalanced import Unbalanced
 
-__all__ = ["Changed", "Episodes", "GaussianProcessTasks", "SineTasks", "TaskBatch", "Waves", "sine"]
+__all__ = [
+    "Changed",
+    "Episodes",
+    "GaussianProcessTasks",
+    "SineTasks",
+    "TaskBatch",
+    "Unbalanced",
+    "Waves",
+    "sine",
+]
