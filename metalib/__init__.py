@@ -13,8 +13,9 @@ __version__ = "0.1.0"
 # Where each public name lives. They are imported when first used, so that `python -m metalib doctor` can
 # still say what is wrong where torch itself is missing.
 _HOME = {
-    "metalib.tasks": ("Changed", "Episodes", "SineTasks", "TaskBatch"),
+    "metalib.tasks": ("Changed", "Episodes", "PartlyLabelled", "SineTasks", "TaskBatch"),
     "metalib.learners": (
+        "FineTuning",
         "FromScratch",
         "JointTraining",
         "Learner",
@@ -24,6 +25,8 @@ _HOME = {
         "NeuralProcess",
         "ProtoNet",
         "Reptile",
+        "Restandardised",
+        "SoftKMeans",
     ),
     "metalib.training": ("Training", "fit"),
     "metalib.evaluation": ("Evaluation", "compare", "evaluate"),
@@ -50,6 +53,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which run not
     from metalib.i18n import use_language as use_language
     from metalib.learners import (
         MAML as MAML,
+        FineTuning as FineTuning,
         FromScratch as FromScratch,
         JointTraining as JointTraining,
         Learner as Learner,
@@ -58,10 +62,13 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which run not
         NeuralProcess as NeuralProcess,
         ProtoNet as ProtoNet,
         Reptile as Reptile,
+        Restandardised as Restandardised,
+        SoftKMeans as SoftKMeans,
     )
     from metalib.tasks import (
         Changed as Changed,
         Episodes as Episodes,
+        PartlyLabelled as PartlyLabelled,
         SineTasks as SineTasks,
         TaskBatch as TaskBatch,
     )

@@ -6,5 +6,16 @@ from metalib.data.folder import from_folder
 from metalib.data.glyphs import glyphs
 from metalib.data.images import ImageSet
 from metalib.data.omniglot import omniglot
+from metalib.data.shifts import SHIFTS, Shift
 
-__all__ = ["ImageSet", "characters", "from_folder", "glyphs", "omniglot", "thickened", "turned"]
+__all__ = [
+    "SHIFTS",
+    "ImageSet",
+    "Shift",
+    "characters",
+    "from_folder",
+    "glyphs",
+    "omniglot",
+    "thickened",
+    "turned",
+]

@@ -8,11 +8,14 @@ from metalib.learners.losses import task_losses
 from metalib.learners.metric import DISTANCE_LABELS, DISTANCES, NearestCentroid, ProtoNet
 from metalib.learners.neural_process import NeuralProcess, neural_process_net
 from metalib.learners.smooth import SmoothCurve
+from metalib.learners.transfer import FineTuning
+from metalib.learners.unlabelled import Restandardised, SoftKMeans, restandardised
 
 __all__ = [
     "DISTANCES",
     "DISTANCE_LABELS",
     "FastWeights",
+    "FineTuning",
     "FromScratch",
     "GradientLearner",
     "Guarded",
@@ -24,7 +27,10 @@ __all__ = [
     "NeuralProcess",
     "ProtoNet",
     "Reptile",
+    "Restandardised",
     "SmoothCurve",
+    "SoftKMeans",
     "neural_process_net",
+    "restandardised",
     "task_losses",
 ]

@@ -101,7 +101,7 @@ def fitting(model: nn.Module, x: Tensor) -> Tensor:
     return x if first == x.dtype or any(kind != first for kind in kinds) else x.to(first)
 
 
-def batch_norms(model: nn.Module) -> list[nn.Module]:
+def batch_norms(model: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     """The batch normalisation layers of a model."""
     return [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 

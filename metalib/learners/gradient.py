@@ -123,6 +123,12 @@ class GradientLearner(Learner):
     def is_transductive(self) -> bool:
         return self.transductive and uses_batch_statistics(self.model)
 
+    def start(self, support_x: Tensor, support_y: Tensor) -> dict[str, Tensor]:
+        """Where the inner loop starts, ``{parameter name: (T, ...)}``: the model's own values for every
+        task."""
+        own = dict(self.model.named_parameters())
+        return {name: own[name].expand(len(support_x), *own[name].shape) for name in self.adapted_names}
+
     def step_sizes(self) -> Mapping[str, Tensor | float]:
         """α for each adapted parameter."""
         return dict.fromkeys(self.adapted_names, self.alpha)
@@ -138,11 +144,9 @@ class GradientLearner(Learner):
                 _("Adapting takes gradients, which torch.inference_mode() forbids: use torch.no_grad().")
             )
         support_x = fitting(self.model, support_x)
-        own, alpha = dict(self.model.named_parameters()), self.step_sizes()
-        keep_graph = self._second_order and (torch.compiler.is_compiling() or self._keeps_graph(own.values()))
-        fast = FastWeights(
-            {name: own[name].expand(len(support_x), *own[name].shape) for name in self.adapted_names}
-        )
+        own, alpha = self.model.parameters(), self.step_sizes()
+        keep_graph = self._second_order and (torch.compiler.is_compiling() or self._keeps_graph(own))
+        fast = FastWeights(self.start(support_x, support_y))
         fast.support_x = support_x
         yield fast
         for _step in range(steps):

@@ -6,11 +6,14 @@ from metalib.tasks.episodes import Episodes
 from metalib.tasks.gaussian_process import GaussianProcessTasks
 from metalib.tasks.sine import SineTasks, Waves, sine
 from metalib.tasks.unbalanced import Unbalanced
+from metalib.tasks.unlabelled import UNLABELLED, PartlyLabelled
 
 __all__ = [
+    "UNLABELLED",
     "Changed",
     "Episodes",
     "GaussianProcessTasks",
+    "PartlyLabelled",
     "SineTasks",
     "TaskBatch",
     "Unbalanced",

@@ -112,7 +112,8 @@ class Episodes:
         no other.
 
         Args:
-            function: takes ``(N, C, H, W)`` float32 in [0, 1] and gives ``(N, ...)``.
+            function: takes ``(N, C, H, W)`` float32 in [0, 1] (of mapped episodes: their values) and gives
+                ``(N, ...)``.
             chunk: drawings given to it at a time.
         """
         images = self.images
@@ -120,7 +121,8 @@ class Episodes:
             turned = [torch.rot90(images, quarter, dims=(-2, -1)) for quarter in range(4)]
             images = torch.stack(turned, dim=1).flatten(0, 1)
         with torch.no_grad():
-            values = [function(part.float().div(255)) for part in images.flatten(0, 1).split(chunk)]
+            parts = images.flatten(0, 1).split(chunk)
+            values = [function(x.float().div(255) if x.dtype == torch.uint8 else x) for x in parts]
         made = copy.copy(self)
         made.images, made.rotations = torch.cat(values).unflatten(0, images.shape[:2]), False
         return made
