@@ -1,12 +1,12 @@
-"""The two networks of the course, and what they cost."""
+"""The networks of the course, and what they cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from metalib.i18n import _
 
@@ -90,8 +90,61 @@ def conv4(
     return initialise(nn.Sequential(*layers), generator)
 
 
+class GramEmbedding(nn.Module):
+    """Words ``(N, L)``, code points with zeros at the end, to ``(N, features)``: the sum of the embeddings of
+    their n-grams over the root of how many there are (compare Bojanowski et al. 2017, section 3.2).
+
+    An n-gram is hashed into one of ``buckets`` rows of the table: none is unknown, and some share a row.
+
+    Args:
+        features: numbers an embedding.
+        buckets: rows of the table.
+        orders: the lengths n.
+    """
+
+    def __init__(self, features: int = 64, buckets: int = 1024, orders: Sequence[int] = (1, 2, 3)):
+        super().__init__()
+        self.table = nn.Embedding(buckets, features)
+        self.orders = tuple(orders)
+
+    def forward(self, words: Tensor) -> Tensor:
+        rows, there = [], []
+        for order in self.orders:
+            grams = words.unfold(-1, order, 1)  # (N, L − n + 1, n)
+            code = torch.full_like(grams[..., 0], order)
+            for character in grams.unbind(dim=-1):
+                code = (code * 1_000_003 + character) % 2_147_483_647
+            rows.append(code % self.table.num_embeddings)
+            there.append(grams[..., -1] != 0)  # zeros stand at the end only
+        present = torch.cat(there, dim=-1).to(self.table.weight.dtype)  # (N, n-grams)
+        vectors = self.table(torch.cat(rows, dim=-1)) * present.unsqueeze(-1)
+        return vectors.sum(dim=-2) / present.sum(dim=-1, keepdim=True).clamp(min=1).sqrt()
+
+
+def word_net(
+    features: int = 64,
+    buckets: int = 1024,
+    orders: Sequence[int] = (1, 2, 3),
+    *,
+    ways: int | None = None,
+    generator: torch.Generator | None = None,
+) -> nn.Sequential:
+    """The character model: words ``(N, L)`` to embeddings ``(N, features)``, or to ``(N, ways)``.
+
+    Args:
+        features, buckets, orders: see :class:`GramEmbedding`.
+        ways: adds a linear layer with so many outputs.
+        generator: where the initial weights come from; ``None`` uses seed 0.
+    """
+    layers: list[nn.Module] = [GramEmbedding(features, buckets, orders)]
+    if ways is not None:
+        layers.append(nn.Linear(features, ways))
+    return initialise(nn.Sequential(*layers), generator)
+
+
 def initialise(model: Model, generator: torch.Generator | None = None) -> Model:
-    """Draw a model's linear and convolutional layers anew from ``generator`` (``None``: seed 0); returns it.
+    """Draw a model's linear, convolutional and embedding layers anew from ``generator`` (``None``: seed 0);
+    returns it.
 
     PyTorch's own rule, weights and biases even in ±1/√fan_in, but not from the global random numbers, and
     drawn in float32 whatever the default dtype: a model is the same whatever ran before it.
@@ -99,8 +152,8 @@ def initialise(model: Model, generator: torch.Generator | None = None) -> Model:
     generator = generator or torch.Generator().manual_seed(0)
     with torch.no_grad():
         for layer in model.modules():
-            if isinstance(layer, nn.Linear | nn.Conv2d):
-                bound = layer.weight[0].numel() ** -0.5
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding):
+                bound = layer.weight[0].numel() ** -0.5  # of an embedding: rows about 0.6 long
                 for parameter in layer.parameters():
                     drawn = torch.empty(parameter.shape, dtype=torch.float32, device=generator.device)
                     parameter.copy_(drawn.uniform_(-bound, bound, generator=generator))

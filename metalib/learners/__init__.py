@@ -7,6 +7,7 @@ from metalib.learners.logistic import LogisticRegression
 from metalib.learners.losses import task_losses
 from metalib.learners.metric import DISTANCE_LABELS, DISTANCES, NearestCentroid, ProtoNet
 from metalib.learners.neural_process import NeuralProcess, neural_process_net
+from metalib.learners.ngrams import NGramBayes, NGramCentroid
 from metalib.learners.smooth import SmoothCurve
 from metalib.learners.transfer import FineTuning
 from metalib.learners.unlabelled import Restandardised, SoftKMeans, restandardised
@@ -23,6 +24,8 @@ __all__ = [
     "Learner",
     "LogisticRegression",
     "MAML",
+    "NGramBayes",
+    "NGramCentroid",
     "NearestCentroid",
     "NeuralProcess",
     "ProtoNet",

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -45,10 +46,11 @@ class GradientLearner(Learner):
             set.
         steps: inner steps a task; 0 is the starting point itself.
         loss_fn: see :func:`metalib.learners.task_losses`; ``None`` chooses by the kind of target.
-        adapts: ``adapts(parameter name) -> bool`` says which parameters the inner loop changes. ``None`` is
-            all that require a gradient when the learner is made: what is frozen stays as it is in both loops.
-            Afterwards ``requires_grad_(False)`` ends the training of a parameter, not its adaptation. With
-            only the last layer it is ANIL (Raghu et al. 2020).
+        adapts: ``adapts(parameter name) -> bool`` says which parameters the inner loop changes; or how the
+            names of these begin, such as ``"1."``. ``None`` is all that require a gradient when the learner
+            is made: what is frozen stays as it is in both loops. Afterwards ``requires_grad_(False)`` ends
+            the training of a parameter, not its adaptation. With only the last layer it is ANIL (Raghu et
+            al. 2020).
         transductive: how a model with batch normalisation sees the query set. ``True``: all query examples of
             a task are normalised together, as in MAML's published results, so that information leaks between
             them. ``False``: each query example alone, together with the support set (Nichol et al. 2018,
@@ -65,7 +67,7 @@ class GradientLearner(Learner):
         steps: int = 1,
         *,
         loss_fn: LossFn | None = None,
-        adapts: Callable[[str], bool] | None = None,
+        adapts: Callable[[str], bool] | str | None = None,
         transductive: bool = True,
     ):
         super().__init__()
@@ -222,7 +224,7 @@ class MAML(GradientLearner):
         first_order: bool = False,
         *,
         loss_fn: LossFn | None = None,
-        adapts: Callable[[str], bool] | None = None,
+        adapts: Callable[[str], bool] | str | None = None,
         learn_alpha: bool = False,
         transductive: bool = True,
         compile: bool = False,
@@ -352,14 +354,19 @@ class FromScratch(GradientLearner):
         self.model.requires_grad_(False)
 
 
-def adapted_names(model: nn.Module, adapts: Callable[[str], bool] | None) -> tuple[str, ...]:
+def _begins(beginning: str, name: str) -> bool:
+    return name.startswith(beginning)
+
+
+def adapted_names(model: nn.Module, adapts: Callable[[str], bool] | str | None) -> tuple[str, ...]:
     """The parameters that an inner loop changes; see :class:`GradientLearner`.
 
     Raises:
         ValueError: there is none, or one that is not of floating numbers.
     """
     own = dict(model.named_parameters())
-    names = tuple(name for name, p in own.items() if (p.requires_grad if adapts is None else adapts(name)))
+    chosen = partial(_begins, adapts) if isinstance(adapts, str) else adapts
+    names = tuple(name for name, p in own.items() if (p.requires_grad if chosen is None else chosen(name)))
     if not names and adapts is None:
         raise ValueError(
             _(

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from metalib.learners.base import batch_norms
+from metalib.models import GramEmbedding
 
 # Exact types throughout: a subclass may do something else.
 ELEMENTWISE = frozenset(
@@ -40,7 +41,14 @@ _IMAGE_LAYERS = ELEMENTWISE | {
     nn.Dropout,
     nn.Dropout2d,
 }
-_EXAMPLE_LAYERS = _IMAGE_LAYERS | {nn.LayerNorm, nn.Embedding, nn.Conv1d, nn.InstanceNorm1d, nn.BatchNorm1d}
+_EXAMPLE_LAYERS = _IMAGE_LAYERS | {
+    nn.LayerNorm,
+    nn.Embedding,
+    GramEmbedding,
+    nn.Conv1d,
+    nn.InstanceNorm1d,
+    nn.BatchNorm1d,
+}
 
 _SUMS = (ELEMENTWISE | _EXAMPLE_LAYERS) - {
     nn.BatchNorm1d,

@@ -1,4 +1,4 @@
-"""N-way K-shot episodes over any set of images."""
+"""N-way K-shot episodes over any set of images, or of words."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from metalib.i18n import _
 from metalib.tasks.batch import TaskBatch, check_generator, check_positive, check_whole
 
 if TYPE_CHECKING:
-    from metalib.data import ImageSet
+    from metalib.data import ImageSet, WordSet
 
 
 class Episodes:
-    """N-way K-shot classification tasks (Vinyals et al. 2016, section 2.2) over one set of images.
+    """N-way K-shot classification tasks (Vinyals et al. 2016, section 2.2) over a set of images, or of words.
 
     Each task draws ``ways`` different classes, gives them the labels 0 … ways − 1 in random order, and draws
     ``shots + queries`` different drawings of each: no class twice in a task, no drawing in both support and
     query. Examples lie class by class: example ``i`` of the support set has label ``i // shots``.
 
     Args:
-        images: ``(classes, drawings, C, H, W)`` of dtype uint8, or an ``ImageSet``. Kept as uint8.
+        images: ``(classes, drawings, C, H, W)`` of dtype uint8, or an ``ImageSet``. Kept as uint8. Or a
+            ``WordSet``, whose words are what is said of drawings here: ``(classes, words, L)`` of dtype
+            int64. Its classes need not have equally many.
         ways: classes a task (N).
         shots: support drawings a class (K).
         queries: query drawings a class.
@@ -34,33 +36,40 @@ class Episodes:
             classification, for the plain-embedding baseline. No task can be *adapted* to with such labels.
 
     Raises:
-        TypeError: the images are not uint8 tensors.
-        ValueError: fewer classes than ways, fewer drawings than shots + queries, or wrong dimensions.
+        TypeError: the images are neither uint8 tensors nor words.
+        ValueError: fewer classes than ways, fewer drawings of some class than shots + queries, wrong
+            dimensions, or words to be turned.
     """
 
     def __init__(
         self,
-        images: Tensor | ImageSet,
+        images: Tensor | ImageSet | WordSet,
         ways: int = 5,
         shots: int = 1,
         queries: int = 15,
         rotations: bool = False,
         global_labels: bool = False,
     ):
-        images = getattr(images, "images", images)
-        if not isinstance(images, Tensor) or images.dtype != torch.uint8:
+        self.counts: Tensor | None = getattr(images, "counts", None)
+        """How many drawings each class has, ``(classes,)``; None: all of them."""
+        images = getattr(images, "tokens", getattr(images, "images", images))
+        if not isinstance(images, Tensor) or images.dtype != (
+            torch.uint8 if self.counts is None else torch.int64
+        ):
             raise TypeError(
                 _("images must be a tensor of dtype torch.uint8, not {kind}.").format(
                     kind=images.dtype if isinstance(images, Tensor) else type(images).__name__
                 )
             )
-        if images.dim() != 5:
+        if self.counts is None and images.dim() != 5:
             raise ValueError(
                 _(
                     "images must have the dimensions (classes, drawings, C, H, W); the shape given is "
                     "{shape}."
                 ).format(shape=tuple(images.shape))
             )
+        if rotations and self.counts is not None:
+            raise ValueError(_("Words cannot be turned: rotations are for images."))
         if rotations and images.shape[-1] != images.shape[-2]:
             raise ValueError(
                 _("Rotations need square images; these are {height} × {width}.").format(
@@ -89,7 +98,8 @@ class Episodes:
             check_whole(name, value, 1)
             for name, value in (("ways", ways), ("shots", shots), ("queries", queries))
         )
-        classes, drawings = self.classes, self.images.shape[1]
+        classes = self.classes
+        drawings = self.images.shape[1] if self.counts is None else int(self.counts.min())
         if ways > classes:
             raise ValueError(
                 _("{ways} ways need at least {ways} classes, but there are {classes}.").format(
@@ -112,8 +122,8 @@ class Episodes:
         no other.
 
         Args:
-            function: takes ``(N, C, H, W)`` float32 in [0, 1] (of mapped episodes: their values) and gives
-                ``(N, ...)``.
+            function: takes ``(N, C, H, W)`` float32 in [0, 1], or words ``(N, L)`` (of mapped episodes: their
+                values), and gives ``(N, ...)``.
             chunk: drawings given to it at a time.
         """
         images = self.images
@@ -121,15 +131,14 @@ class Episodes:
             turned = [torch.rot90(images, quarter, dims=(-2, -1)) for quarter in range(4)]
             images = torch.stack(turned, dim=1).flatten(0, 1)
         with torch.no_grad():
-            parts = images.flatten(0, 1).split(chunk)
-            values = [function(x.float().div(255) if x.dtype == torch.uint8 else x) for x in parts]
+            values = [function(inputs(part)) for part in images.flatten(0, 1).split(chunk)]
         made = copy.copy(self)
         made.images, made.rotations = torch.cat(values).unflatten(0, images.shape[:2]), False
         return made
 
     def sample(self, n_tasks: int, generator: torch.Generator) -> TaskBatch:
-        """Draw a batch: x is ``(T, ways·shots, C, H, W)`` float32 in [0, 1], y ``(T, ways·shots)`` int64;
-        queries alike."""
+        """Draw a batch: x is ``(T, ways·shots, C, H, W)`` float32 in [0, 1], or ``(T, ways·shots, L)`` int64;
+        y is ``(T, ways·shots)`` int64; queries alike."""
         return self.gather(*self.draw(n_tasks, generator))
 
     def draw(self, n_tasks: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -138,10 +147,10 @@ class Episodes:
         check_positive(n_tasks=n_tasks)
         check_generator(generator)
         classes = draw_distinct((n_tasks,), self.classes, self.ways, generator)
-        drawings = draw_distinct(
-            (n_tasks, self.ways), self.images.shape[1], self.shots + self.queries, generator
-        )
-        return classes, drawings
+        each = self.shots + self.queries
+        if self.counts is None:
+            return classes, draw_distinct((n_tasks, self.ways), self.images.shape[1], each, generator)
+        return classes, draw_from_each(self.counts[classes], each, generator)
 
     def pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
         """The drawings that ``draw`` chose, as bytes to look at: ``(T, ways, shots + queries, C, H, W)``,
@@ -157,9 +166,7 @@ class Episodes:
 
     def gather(self, classes: Tensor, drawings: Tensor) -> TaskBatch:
         """The batch that ``draw`` chose."""
-        picked = self.pictures(classes, drawings)
-        if picked.dtype == torch.uint8:
-            picked = picked.float().div_(255)
+        picked = inputs(self.pictures(classes, drawings))
         classes = classes.to(picked.device)
         labels = (
             classes
@@ -173,6 +180,20 @@ class Episodes:
             query.flatten(1, 2),
             labels.repeat_interleave(self.queries, dim=1),
         )
+
+
+def inputs(drawings: Tensor) -> Tensor:
+    """Drawings as a learner sees them: bytes as numbers in [0, 1]; anything else, words, as it is."""
+    return drawings.float().div_(255) if drawings.dtype == torch.uint8 else drawings
+
+
+def draw_from_each(populations: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` different numbers below each of the ``populations`` ``(...)``, in random order: int64
+    ``(..., count)``."""
+    most = int(populations.max())
+    keys = torch.rand(*populations.shape, most, generator=generator, device=generator.device)
+    there = torch.arange(most, device=keys.device) < populations.to(keys.device).unsqueeze(-1)
+    return keys.masked_fill(~there, 1.0).argsort(dim=-1)[..., :count]  # a key is below 1
 
 
 def draw_distinct(shape: tuple[int, ...], population: int, count: int, generator: torch.Generator) -> Tensor:

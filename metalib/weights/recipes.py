@@ -36,10 +36,15 @@ LEARNERS: dict[str, Callable[..., Trainable]] = {
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "sine_net": models.sine_net,
     "conv4": models.conv4,
+    "word_net": models.word_net,
     "neural_process_net": learners.neural_process_net,
 }
 TASKS: dict[str, Callable[..., Samples]] = {"sine": SineTasks, "episodes": Episodes}
-IMAGES: dict[str, Callable[..., data.ImageSet]] = {"glyphs": data.glyphs, "omniglot": data.omniglot}
+IMAGES: dict[str, Callable[..., data.ImageSet | data.WordSet]] = {
+    "glyphs": data.glyphs,
+    "omniglot": data.omniglot,
+    "words": data.words,
+}
 
 
 @dataclass(frozen=True)
@@ -113,15 +118,22 @@ class Recipe:
         own = {field.name for field in fields(Training)} - {"learner", "generator", "history", "about"}
         _refuse_unknown("training", self.training, {*own, "iterations", "compile"})
         if self.images is not None:
-            _bind(IMAGES, self.images, split="train")
+            self._check_images({})
         for entry in self.evaluation:
-            _refuse_unknown("evaluation", entry, {"label", "tasks", "adapt", "n_tasks"})
+            _refuse_unknown("evaluation", entry, {"label", "images", "tasks", "adapt", "n_tasks"})
             if not isinstance(entry["label"], str):
                 raise TypeError(_("label must be a text, not {value!r}").format(value=entry["label"]))
             check_positive(n_tasks=entry["n_tasks"])
             self._check_tasks(entry.get("tasks", {}))
+            if "images" in entry:
+                self._check_images(entry["images"])
             scored = learner.returns if isinstance(learner, rl.Agent) else learner.adapt
             inspect.signature(scored).bind(None, None, **entry.get("adapt", {}))
+
+    def _check_images(self, changes: Mapping[str, Any]) -> None:
+        if self.images is None:
+            raise ValueError(_("an evaluation changes [images], but there is no such section"))
+        _bind(IMAGES, {"split": "test", **self.images, **changes})
 
     def _check_tasks(self, changes: Mapping[str, Any]) -> None:
         section = {**self.tasks, **changes}
@@ -142,7 +154,7 @@ class Recipe:
         """
         for entry in self.evaluation:
             try:
-                self._score(learner, self.distribution("test", **entry.get("tasks", {})), entry, 1)
+                self._score(learner, self._tested(entry), entry, 1)
             except (TypeError, ValueError, RuntimeError) as error:
                 raise ValueError(
                     _("The evaluation {label!r} of {name} cannot be done: {reason}").format(
@@ -160,17 +172,21 @@ class Recipe:
         model = _make(MODELS, self.model, generator=generator)
         return _make(LEARNERS, self.learner, model, **options)
 
-    def distribution(self, split: str, **changes: Any) -> Any:
+    def distribution(self, split: str, images: Mapping[str, Any] | None = None, /, **changes: Any) -> Any:
         """The tasks of one split, ``"train"``, ``"validation"`` or ``"test"``.
 
-        ``changes`` replace single options (``shots=5``).
+        ``changes`` replace single options of the tasks (``shots=5``), ``images`` those of the images.
         """
         section = {**self.tasks, **changes}
         if _maker(TASKS, section) is not Episodes:
             return _make(TASKS, section)
         if self.images is None:
             raise ValueError(_("episodes need a section [images] that says of what"))
-        return _make(TASKS, section, _make(IMAGES, self.images, split=split))
+        return _make(TASKS, section, _make(IMAGES, {"split": split, **self.images, **(images or {})}))
+
+    def _tested(self, entry: Mapping[str, Any]) -> Any:
+        """What one evaluation draws its tasks from."""
+        return self.distribution("test", entry.get("images"), **entry.get("tasks", {}))
 
     def trainer(self, learner: Trainable) -> Training:
         """The training run of this recipe, at its start.
@@ -196,7 +212,7 @@ class Recipe:
         results = []
         learner.eval()
         for entry in self.evaluation:
-            judged, tasks = learner, self.distribution("test", **entry.get("tasks", {}))
+            judged, tasks = learner, self._tested(entry)
             if (
                 isinstance(learner, learners.ProtoNet)
                 and isinstance(tasks, Episodes)
