@@ -3,6 +3,33 @@
 Everything is batched: the first dimension of every tensor is the task, the second the trajectory (or pull).
 """
 
-from metalib.rl.agent import Agent, evaluate
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Agent", "evaluate"]
+from metalib.rl.agent import Agent, evaluate
+from metalib.rl.maml import PolicyJoint, PolicyLearner, PolicyMAML, Stage
+from metalib.rl.navigation import Navigation, NavigationTasks
+from metalib.rl.policy import GaussianPolicy, Trajectories
+
+if TYPE_CHECKING:
+    from metalib.rl.gymnasium_env import NavigationEnv as NavigationEnv
+
+__all__ = [
+    "Agent",
+    "GaussianPolicy",
+    "Navigation",
+    "NavigationEnv",
+    "NavigationTasks",
+    "PolicyJoint",
+    "PolicyLearner",
+    "PolicyMAML",
+    "Stage",
+    "Trajectories",
+    "evaluate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NavigationEnv":  # it alone needs Gymnasium
+        return import_module("metalib.rl.gymnasium_env").NavigationEnv
+    raise AttributeError(f"module 'metalib.rl' has no attribute {name!r}")

@@ -23,7 +23,7 @@ class Agent(Trainable):
     """
 
     @abstractmethod
-    def returns(self, tasks: Any, generator: torch.Generator, **options: Any) -> Tensor:
+    def returns(self, tasks: Any, generator: torch.Generator, *args: Any, **options: Any) -> Tensor:
         """The mean return of each of T environments, ``(T,)``.
 
         Args:

@@ -33,13 +33,19 @@ LEARNERS: dict[str, Callable[..., Trainable]] = {
     name: getattr(learners, name)
     for name in ("MAML", "Reptile", "JointTraining", "ProtoNet", "NearestCentroid", "NeuralProcess")
 }
+LEARNERS |= {"PolicyMAML": rl.PolicyMAML, "PolicyJoint": rl.PolicyJoint}
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "sine_net": models.sine_net,
     "conv4": models.conv4,
     "word_net": models.word_net,
     "neural_process_net": learners.neural_process_net,
+    "gaussian_policy": rl.GaussianPolicy,
 }
-TASKS: dict[str, Callable[..., Samples]] = {"sine": SineTasks, "episodes": Episodes}
+TASKS: dict[str, Callable[..., Samples]] = {
+    "sine": SineTasks,
+    "episodes": Episodes,
+    "navigation": rl.NavigationTasks,
+}
 IMAGES: dict[str, Callable[..., data.ImageSet | data.WordSet]] = {
     "glyphs": data.glyphs,
     "omniglot": data.omniglot,
