@@ -33,6 +33,7 @@ _HOME = {
     "metalib.training": ("Training", "fit"),
     "metalib.evaluation": ("Evaluation", "compare", "evaluate"),
     "metalib.history": ("History",),
+    "metalib.protocol": ("check_protocol",),
     "metalib.i18n": ("use_language",),
 }
 _MODULES = ("data", "graph", "lab", "look", "models", "rl", "threads", "timeline", "weights")
@@ -69,6 +70,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which run not
         Restandardised as Restandardised,
         SoftKMeans as SoftKMeans,
     )
+    from metalib.protocol import check_protocol as check_protocol
     from metalib.tasks import (
         Changed as Changed,
         Episodes as Episodes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -50,6 +50,7 @@ class Episodes:
         rotations: bool = False,
         global_labels: bool = False,
     ):
+        self._image_set = None if isinstance(images, Tensor) else images
         self.counts: Tensor | None = getattr(images, "counts", None)
         """How many drawings each class has, ``(classes,)``; None: all of them."""
         images = getattr(images, "tokens", getattr(images, "images", images))
@@ -79,6 +80,13 @@ class Episodes:
         self.images, self.classes = images, images.shape[0] * (4 if rotations else 1)
         self.rotations, self.global_labels = rotations, global_labels
         self._size(ways, shots, queries)
+
+    @property
+    def image_set(self) -> ImageSet | None:
+        """The image set that was given, with the names of its classes; None for a tensor, for words, and for
+        mapped episodes."""
+        known: Any = self._image_set
+        return known if getattr(known, "images", None) is self.images else None
 
     def sized(
         self, ways: int | None = None, shots: int | None = None, queries: int | None = None

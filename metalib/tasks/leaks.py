@@ -97,6 +97,8 @@ class ClassTwice(Leaky):
         if not 0 <= share <= 1:
             raise ValueError(_("share must lie between 0 and 1; {share} does not.").format(share=share))
         need, there = 2 * (episodes.shots + episodes.queries), episodes.images.shape[1]
+        if episodes.counts is not None:  # of words: as many as the smallest class has
+            there = int(episodes.counts.min())
         if episodes.ways < 2 or need > there:
             raise ValueError(
                 _(
@@ -115,6 +117,8 @@ class ClassTwice(Leaky):
         order = torch.rand(
             len(classes), self.episodes.images.shape[1], generator=generator, device=generator.device
         )
+        if self.episodes.counts is not None:  # what a class does not have comes after all
+            order += 3.0 * (torch.arange(order.shape[1]) >= self.episodes.counts[classes[:, :1]])
         others = order.scatter_(1, drawings[:, 0], 2.0).argsort(dim=1)[:, : drawings.shape[-1]]
         classes[twice, 1], drawings[twice, 1] = classes[twice, 0], others[twice]
         return classes, drawings

@@ -1,0 +1,6 @@
+"""The protocol of an experiment: what leaks in it, and routines that leak on purpose."""
+
+from metalib.protocol.check import check_protocol
+from metalib.protocol.report import LEAKS, Leak, ProtocolReport
+
+__all__ = ["LEAKS", "Leak", "ProtocolReport", "check_protocol"]
