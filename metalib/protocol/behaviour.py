@@ -32,7 +32,7 @@ def check_learner_on(learner: Learner, tasks: TaskDistribution, routine: Any, fo
     """Watch the learner, or a copy of it, on a few tasks."""
     batch = on_learners_device(drawn(tasks, TASKS, seeded(SEED)), learner)
     check_independence(copy.deepcopy(learner), batch, found)
-    check_change(learner, tasks, evaluate, N_("metalib.evaluate"), found)
+    check_change(learner, tasks, evaluate, "metalib.evaluate", found)
     if routine is not None:
         check_change(learner, tasks, routine, getattr(routine, "__name__", type(routine).__name__), found)
 
