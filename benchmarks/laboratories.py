@@ -40,6 +40,7 @@ PLANS = {
     ("AdaptationLaboratory", "step shown"): lambda t: {"step": round(100 * t) % 4},
     ("AdaptationLaboratory", "new task"): lambda t: {"draw": round(1000 * t)},
     ("AdaptationLaboratory", "α"): lambda t: {"alpha": 10 ** (-2 + 2 * t)},
+    ("ShiftLaboratory", "strength"): lambda t: {"strength": round(100 * t) % 11, "method": "tuned"},
     ("AlphabetLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
 }
 

@@ -122,6 +122,16 @@ def test_without_unlabelled_examples_it_is_protonet():
     assert torch.equal(scores[0].values, scores[1].values)
 
 
+def test_embeddings_that_are_there_already_serve_as_well():
+    learner = SoftKMeans(encoder(), temperature=4.0, refinements=2)
+    made, tasks = learner.embed_once(episodes())
+    scores = [
+        metalib.evaluate(one, PartlyLabelled(those, 1), 20, seeded())
+        for one, those in ((learner, episodes()), (made, tasks))
+    ]
+    assert torch.equal(scores[0].values, scores[1].values)
+
+
 def test_a_class_without_any_label_is_refused():
     with pytest.raises(
         ValueError, match="at least one labelled support example; in some task a label below 3"

@@ -10,6 +10,7 @@ from metalib.lab.learning_curves.laboratory import LearningCurvesLaboratory
 from metalib.lab.meta_training import TrainingLaboratory
 from metalib.lab.picture import Painter
 from metalib.lab.prototypes.laboratory import PrototypeLaboratory
+from metalib.lab.shift.laboratory import ShiftLaboratory
 from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
@@ -25,6 +26,7 @@ __all__ = [
     "Painter",
     "PointerEvent",
     "PrototypeLaboratory",
+    "ShiftLaboratory",
     "SineLaboratory",
     "Surface",
     "TrainingLaboratory",

@@ -91,6 +91,9 @@ class SoftKMeans(ProtoNet):
         super().__init__(encoder, *options, **more)
         self.refinements = refinements
 
+    def over(self, encoder: nn.Module) -> SoftKMeans:
+        return SoftKMeans(encoder, self.distance, self.temperature, refinements=self.refinements)
+
     def adapt(self, support_x: Tensor, support_y: Tensor) -> Tensor:
         """The refined prototypes ``(T, ways, D)``."""
         embeddings, known = self.embed(support_x), support_y >= 0
