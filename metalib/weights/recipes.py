@@ -33,18 +33,20 @@ LEARNERS: dict[str, Callable[..., Trainable]] = {
     name: getattr(learners, name)
     for name in ("MAML", "Reptile", "JointTraining", "ProtoNet", "NearestCentroid", "NeuralProcess")
 }
-LEARNERS |= {"PolicyMAML": rl.PolicyMAML, "PolicyJoint": rl.PolicyJoint}
+LEARNERS |= {"PolicyMAML": rl.PolicyMAML, "PolicyJoint": rl.PolicyJoint, "RL2": rl.RL2}
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "sine_net": models.sine_net,
     "conv4": models.conv4,
     "word_net": models.word_net,
     "neural_process_net": learners.neural_process_net,
     "gaussian_policy": rl.GaussianPolicy,
+    "recurrent_policy": rl.RecurrentPolicy,
 }
 TASKS: dict[str, Callable[..., Samples]] = {
     "sine": SineTasks,
     "episodes": Episodes,
     "navigation": rl.NavigationTasks,
+    "bandits": rl.BernoulliBandits,
 }
 IMAGES: dict[str, Callable[..., data.ImageSet | data.WordSet]] = {
     "glyphs": data.glyphs,
