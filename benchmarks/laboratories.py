@@ -41,6 +41,8 @@ PLANS = {
     ("AdaptationLaboratory", "new task"): lambda t: {"draw": round(1000 * t)},
     ("AdaptationLaboratory", "α"): lambda t: {"alpha": 10 ** (-2 + 2 * t)},
     ("ShiftLaboratory", "strength"): lambda t: {"strength": round(100 * t) % 11, "method": "tuned"},
+    ("BanditLaboratory", "pull"): lambda t: {"chosen": (0, 1, 2, 3, 4) * round(1 + 5 * t)},
+    ("BanditLaboratory", "new bandit"): lambda t: {"draw": round(1000 * t)},
     ("AlphabetLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
 }
 

@@ -17,7 +17,8 @@ def lead(rival, arms=5, pulls=100, games=4000):
     bandits = rl.BernoulliBandits(arms, pulls).sample(games, generator(123))
     agent = weights.load("bandit-rl2")
     values = (
-        rl.play(agent, bandits, generator(1)).total.values - rl.play(rival, bandits, generator(2)).total.values
+        rl.play(agent, bandits, generator(1)).total.values
+        - rl.play(rival, bandits, generator(2)).total.values
     )
     return values.mean().item(), 1.96 * values.std().item() / games**0.5
 

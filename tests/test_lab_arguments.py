@@ -13,6 +13,7 @@ HIDDEN = {
     "DistanceLaboratory": ["query", "prototypes", "selected"],
     "PrototypeLaboratory": ["selected"],
     "EpisodeLaboratory": ["answers", "cursor"],
+    "BanditLaboratory": ["chosen"],
     "AlphabetLaboratory": ["alphabet", "strokes", "cursor"],
 }
 ARGUMENTS = {

@@ -2,6 +2,7 @@
 
 from metalib.lab.adaptation.laboratory import AdaptationLaboratory
 from metalib.lab.alphabet.laboratory import AlphabetLaboratory
+from metalib.lab.bandit.laboratory import BanditLaboratory
 from metalib.lab.distances.laboratory import DistanceLaboratory
 from metalib.lab.episode.laboratory import EpisodeLaboratory
 from metalib.lab.laboratory import Laboratory
@@ -17,6 +18,7 @@ from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 __all__ = [
     "AdaptationLaboratory",
     "AlphabetLaboratory",
+    "BanditLaboratory",
     "DistanceLaboratory",
     "EpisodeLaboratory",
     "KeyEvent",
