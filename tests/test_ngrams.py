@@ -160,6 +160,15 @@ def test_bad_input_gets_one_sentence(make, words_said):
         make()
 
 
+@pytest.mark.parametrize("make", [NGramBayes, NGramCentroid])
+def test_words_without_any_ngram_are_no_trouble(make):
+    nothing, labels = encode(["", ""]).unsqueeze(0), torch.tensor([[0, 1]])
+    learner = make((1,))
+    for support in (nothing, encode(["", "a"]).unsqueeze(0)):
+        logits = learner.predict(learner.adapt(support, labels), encode(["abc", ""]).unsqueeze(0))
+        assert logits.shape == (1, 2, 2) and logits.isfinite().all()
+
+
 # --- episodes of words
 def numbered_words(counts):
     """Words that say which language (first number) and which word (second) they are."""

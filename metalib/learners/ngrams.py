@@ -25,19 +25,16 @@ class Grams(NamedTuple):
     counts: Tensor
     """``(T, ways, V)``, or what has been made of the counts."""
 
-    def find(self, grams: Tensor) -> tuple[Tensor, Tensor]:
-        """Where each of these n-grams stands in `known`, and whether it is there at all."""
-        place = torch.searchsorted(self.known, grams).clamp(max=len(self.known) - 1)
-        return place, self.known[place] == grams
-
-    def values(self, grams: Tensor) -> tuple[Tensor, Tensor]:
-        """Each class's value for the n-grams ``(T, Q, G)`` of query words, ``(T, ways, Q, G)``, 0 for an
-        n-gram that no support word has; and which these are, ``(T, 1, Q, G)``."""
-        place, found = self.find(grams)
-        tasks, ways = self.counts.shape[:2]
+    def of(self, grams: Tensor) -> Tensor:
+        """Each class's count of the n-grams ``(T, Q, G)`` of query words: ``(T, ways, Q, G)``, 0 for one
+        that no support word has."""
+        tasks, ways, different = self.counts.shape
+        if not different:  # no support word has any
+            return torch.zeros(tasks, ways, *grams.shape[1:], device=grams.device)
+        place = torch.searchsorted(self.known, grams).clamp(max=different - 1)
         index = place.flatten(1).unsqueeze(1).expand(tasks, ways, -1)
-        values = self.counts.gather(2, index).unflatten(2, grams.shape[1:])
-        return values * found.unsqueeze(1), found.unsqueeze(1)
+        counts = self.counts.gather(2, index).unflatten(2, grams.shape[1:])
+        return counts * (self.known[place] == grams).unsqueeze(1)
 
 
 class NGramBayes(Learner):
@@ -77,7 +74,7 @@ class NGramBayes(Learner):
             different = (own.sum(dim=1) > 0).sum(dim=-1) + 1  # (T,)
             total = own.sum(dim=-1) + a * different.unsqueeze(-1)  # (T, ways)
             grams = ngrams(query_x, (order,))
-            counted, _found = Grams(adapted.known[length == order], own).values(grams)  # (T, ways, Q, G)
+            counted = Grams(adapted.known[length == order], own).of(grams)  # (T, ways, Q, G)
             chance = (counted + a).log() - total.log()[..., None, None]
             logits = logits + weight * (chance * (grams > 0).unsqueeze(1)).sum(dim=-1).mT
         return logits
@@ -111,8 +108,7 @@ class NGramCentroid(Learner):
     def predict(self, adapted: Grams, query_x: Tensor) -> Tensor:
         """Logits ``(T, Q, ways)``, between 0 and 1."""
         grams = ngrams(query_x, self.orders)
-        values, _found = adapted.values(grams)
-        return (values.sum(dim=-1) / norms(grams).unsqueeze(1)).mT
+        return (adapted.of(grams).sum(dim=-1) / norms(grams).unsqueeze(1)).mT
 
     @property
     def is_transductive(self) -> bool:
