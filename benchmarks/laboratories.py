@@ -43,6 +43,8 @@ PLANS = {
     ("ShiftLaboratory", "strength"): lambda t: {"strength": round(100 * t) % 11, "method": "tuned"},
     ("BanditLaboratory", "pull"): lambda t: {"chosen": (0, 1, 2, 3, 4) * round(1 + 5 * t)},
     ("BanditLaboratory", "new bandit"): lambda t: {"draw": round(1000 * t)},
+    ("NavigationLaboratory", "drag the goal"): lambda t: {"goal": (t - 0.5, 0.5 * math.sin(9 * t))},
+    ("NavigationLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
     ("AlphabetLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
 }
 

@@ -9,6 +9,7 @@ from metalib.lab.laboratory import Laboratory
 from metalib.lab.landscape.laboratory import LandscapeLaboratory
 from metalib.lab.learning_curves.laboratory import LearningCurvesLaboratory
 from metalib.lab.meta_training import TrainingLaboratory
+from metalib.lab.navigation.laboratory import NavigationLaboratory
 from metalib.lab.picture import Painter
 from metalib.lab.prototypes.laboratory import PrototypeLaboratory
 from metalib.lab.shift.laboratory import ShiftLaboratory
@@ -25,6 +26,7 @@ __all__ = [
     "Laboratory",
     "LandscapeLaboratory",
     "LearningCurvesLaboratory",
+    "NavigationLaboratory",
     "Painter",
     "PointerEvent",
     "PrototypeLaboratory",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from metalib.rl.agent import Agent, evaluate
 from metalib.rl.bandits import Bandits, BernoulliBandits, Played, Player, bandits_of, play
 from metalib.rl.gittins import Gittins
-from metalib.rl.maml import PolicyJoint, PolicyLearner, PolicyMAML, Stage
+from metalib.rl.maml import PolicyJoint, PolicyLearner, PolicyMAML, Stage, learning_curve
 from metalib.rl.navigation import Navigation, NavigationTasks
 from metalib.rl.optimum import BayesOptimum, BayesPlayer
 from metalib.rl.players import UCB1, Greedy, RandomPlayer, Thompson
@@ -45,6 +45,7 @@ __all__ = [
     "UCB1",
     "bandits_of",
     "evaluate",
+    "learning_curve",
     "play",
 ]
 

@@ -22,6 +22,9 @@ class Agent(Trainable):
     return, so that a history can be read; its gradient is what counts.
     """
 
+    chunk = 100
+    """How many environments `evaluate` holds in memory at a time."""
+
     @abstractmethod
     def returns(self, tasks: Any, generator: torch.Generator, *args: Any, **options: Any) -> Tensor:
         """The mean return of each of T environments, ``(T,)``.
@@ -38,7 +41,7 @@ def evaluate(
     n_tasks: int,
     generator: torch.Generator,
     *,
-    chunk: int = 100,
+    chunk: int | None = None,
     **options: Any,
 ) -> Evaluation:
     """Let an agent act in fresh environments: the return of each, without building a graph.
@@ -47,7 +50,7 @@ def evaluate(
         n_tasks: how many environments.
         generator: draws them. The noise has a generator of its own for each chunk, seeded from this one: the
             same seed gives the same environments, and the same noise, whatever the agent draws.
-        chunk: environments held in memory at a time.
+        chunk: environments held in memory at a time; ``None`` is ``agent.chunk``.
         **options: go to ``agent.returns``.
 
     Raises:
@@ -57,6 +60,7 @@ def evaluate(
     if not isinstance(agent, Agent):
         raise TypeError(_("agent must be a metalib.rl.Agent, not {kind}.").format(kind=type(agent).__name__))
     check_tasks(tasks)
+    chunk = agent.chunk if chunk is None else chunk
     check_positive(n_tasks=n_tasks, chunk=chunk)
     check_generator(generator)
     values = []

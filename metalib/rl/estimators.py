@@ -43,12 +43,17 @@ def baseline(states: Tensor, targets: Tensor, ridge: float = 1e-5) -> Tensor:
     return (x @ torch.linalg.solve(inner, x.mT @ y)).view_as(targets).to(targets.dtype)
 
 
-def advantages(states: Tensor, rewards: Tensor, discount: float = 0.99) -> Tensor:
-    """Rewards to go less the baseline, brought to mean 0 and deviation 1 for each task: ``(T, N, H)``."""
+def advantages(states: Tensor, rewards: Tensor, discount: float = 1.0, *, one_scale: bool = False) -> Tensor:
+    """Rewards to go less the baseline, brought to mean 0 and deviation 1 for each task: ``(T, N, H)``.
+
+    With ``one_scale`` the deviation is that of all tasks together: a task in which more is at stake keeps its
+    greater weight in a mean over tasks.
+    """
     to_go = rewards_to_go(rewards, discount)
     left = to_go - baseline(states, to_go)
-    mean, deviation = left.mean(dim=(1, 2), keepdim=True), left.std(dim=(1, 2), keepdim=True)
-    return (left - mean) / (deviation + 1e-8)
+    left = left - left.mean(dim=(1, 2), keepdim=True)
+    spread = left.square().mean(dim=(0, 1, 2) if one_scale else (1, 2), keepdim=True).sqrt()
+    return left / (spread + 1e-8)
 
 
 def magic_box(x: Tensor) -> Tensor:

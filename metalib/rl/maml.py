@@ -7,11 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from metalib.evaluation import Evaluation
 from metalib.i18n import _
 from metalib.learners.gradient import check_alpha, check_steps
 from metalib.rl.agent import Agent
 from metalib.rl.estimators import ESTIMATORS, advantages, plain
-from metalib.rl.navigation import Navigation
+from metalib.rl.navigation import Navigation, NavigationTasks
 from metalib.rl.policy import GaussianPolicy, Trajectories, Weights, log_probabilities, play, weights_of
 from metalib.tasks.batch import check_whole
 
@@ -46,12 +47,12 @@ class PolicyLearner(Agent):
     def __init__(
         self,
         policy: GaussianPolicy,
-        alpha: float = 0.5,
+        alpha: float = 0.15,
         steps: int = 1,
         *,
         later_alpha: float | None = None,
         trajectories: int = 20,
-        discount: float = 0.99,
+        discount: float = 1.0,
         estimator: str = "dice",
     ) -> None:
         super().__init__()
@@ -69,6 +70,8 @@ class PolicyLearner(Agent):
                 )
             )
         self.discount, self.estimator = discount, estimator
+
+    chunk = 25  # a task's step holds a hundred numbers for each of 2000 actions
 
     def act(self, weights: Weights, tasks: Navigation, generator: torch.Generator | None) -> Trajectories:
         """Fresh trajectories; without a generator their noise is torch's global one."""
@@ -110,9 +113,27 @@ class PolicyLearner(Agent):
 
     def _loss_of(self, stage: Stage) -> Tensor:
         """Minus the mean return, with the policy gradient for gradient."""
-        gains = plain(log_probabilities(*stage), self.advantages(stage.played)).mean()
+        chances, played = log_probabilities(*stage), stage.played
+        gains = plain(
+            chances, advantages(played.states, played.rewards, self.discount, one_scale=True)
+        ).mean()
         gains = gains / stage.played.rewards.shape[-1]
         return gains.detach() - gains - stage.played.returns.mean()
+
+
+def learning_curve(
+    learner: PolicyLearner, tasks: NavigationTasks, n_tasks: int, generator: torch.Generator, steps: int
+) -> list[Evaluation]:
+    """The return after 0, 1, … ``steps`` inner steps on the same fresh tasks: what `evaluate` gives for each,
+    on one way instead of many."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, n_tasks, learner.chunk):
+            batch = tasks.sample(min(learner.chunk, n_tasks - start), generator)
+            noise = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
+            way = learner.adapt_path(batch, noise, steps)
+            parts.append(torch.stack([stage.played.returns for stage in way]).double())
+    return [Evaluation(values, "return") for values in torch.cat(parts, dim=1)]
 
 
 class PolicyMAML(PolicyLearner):

@@ -52,7 +52,7 @@ class GaussianPolicy(nn.Module):
     """
 
     def __init__(
-        self, width: int = 64, deviation: float = 0.5, generator: torch.Generator | None = None
+        self, width: int = 64, deviation: float = 0.3, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
         if not (0 < deviation < math.inf):
