@@ -45,6 +45,12 @@ PLANS = {
     ("BanditLaboratory", "new bandit"): lambda t: {"draw": round(1000 * t)},
     ("NavigationLaboratory", "drag the goal"): lambda t: {"goal": (t - 0.5, 0.5 * math.sin(9 * t))},
     ("NavigationLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
+    ("ShotsAndWaysLaboratory", "shots"): lambda t: {"shots": 1 + round(100 * t) % 10, "leak": "none"},
+    ("ShotsAndWaysLaboratory", "new episode"): lambda t: {"draw": 1 + round(1000 * t)},
+    ("ShotsAndWaysLaboratory", "leak"): lambda t: {
+        "shots": 1,
+        "leak": ("none", "support", "twice")[round(100 * t) % 3],
+    },
     ("AlphabetLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
 }
 

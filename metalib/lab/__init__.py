@@ -13,6 +13,7 @@ from metalib.lab.navigation.laboratory import NavigationLaboratory
 from metalib.lab.picture import Painter
 from metalib.lab.prototypes.laboratory import PrototypeLaboratory
 from metalib.lab.shift.laboratory import ShiftLaboratory
+from metalib.lab.shots_and_ways.laboratory import ShotsAndWaysLaboratory
 from metalib.lab.sine import SineLaboratory
 from metalib.lab.surface import KeyEvent, PointerEvent, Surface
 
@@ -31,6 +32,7 @@ __all__ = [
     "PointerEvent",
     "PrototypeLaboratory",
     "ShiftLaboratory",
+    "ShotsAndWaysLaboratory",
     "SineLaboratory",
     "Surface",
     "TrainingLaboratory",
