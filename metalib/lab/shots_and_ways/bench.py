@@ -28,7 +28,7 @@ from metalib.lab.shots_and_ways.state import (
     METHODS,
     QUERIES,
     Cell,
-    Curve,
+    MethodCurve,
     Here,
     ShotsAndWaysResult,
     ShotsAndWaysState,
@@ -204,7 +204,7 @@ class Bench:
             sizes = [(state.ways, n) if state.along == "shots" else (n, state.shots) for n in x]
             leaking = [self.values(Cell(method, state.leak, *size)) for size in sizes]
             clean = [self.values(Cell(method, "none", *size)) for size in sizes]
-            curves[method] = Curve(
+            curves[method] = MethodCurve(
                 np.array([mean(one) for one in leaking]),
                 np.array([half(one) for one in leaking]),
                 np.array([mean(one) for one in clean]),

@@ -52,7 +52,7 @@ class Cell:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class MethodCurve:
     """A method along shots or ways; each is (P,), not a number where nothing is known yet."""
 
     mean: np.ndarray
@@ -82,7 +82,7 @@ class ShotsAndWaysResult:
     names: tuple[str, ...]  # (N,)
     right: np.ndarray | None  # bool (N, Q): the chosen method's answers; None if it cannot do the task
     x: tuple[int, ...]  # (P,): shots or ways
-    curves: dict[str, Curve]
+    curves: dict[str, MethodCurve]
     here: dict[str, Here]
     is_done: bool
     """Whether all means have all their tasks."""
