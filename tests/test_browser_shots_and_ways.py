@@ -1,4 +1,4 @@
-"""The shots-and-ways laboratory in a real browser: a leak is switched on, keys and clicks move the setting."""
+"""The shots-and-ways laboratory in a real browser: a leak is switched on; keys and clicks walk on curves."""
 
 import re
 

@@ -28,8 +28,8 @@ from metalib.lab.shots_and_ways.state import (
     METHODS,
     QUERIES,
     Cell,
-    MethodCurve,
     Here,
+    MethodCurve,
     ShotsAndWaysResult,
     ShotsAndWaysState,
 )
