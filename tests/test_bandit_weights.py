@@ -35,8 +35,9 @@ def test_it_is_within_a_point_of_the_gittins_index_and_not_above():
     assert -1 < mean < half
 
 
-def test_more_arms_are_no_trouble_and_longer_games_are():
+def test_fifty_arms_carry_over_and_five_times_the_pulls_do_not():
     assert lead(rl.Thompson(), arms=50, games=300)[0] > 10
+    assert -4 < lead(rl.Gittins(100), arms=50, games=300)[0] < 1
     mean, half = lead(rl.UCB1(0.1), pulls=500, games=600)
     assert mean + half < 0
 

@@ -5,7 +5,17 @@ from test_browser_surface import cut_off, open_notebook, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-NAMES = ("Sine", "LearningCurves", "Landscape", "Episode", "Prototype", "Distance", "Adaptation", "Alphabet")
+NAMES = (
+    "Sine",
+    "LearningCurves",
+    "Landscape",
+    "Episode",
+    "Prototype",
+    "Distance",
+    "Adaptation",
+    "Alphabet",
+    "Bandit",
+)
 CELL = f"""
     import torch, metalib
     from metalib import lab

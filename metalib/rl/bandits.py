@@ -146,13 +146,14 @@ def play(player: Player, bandits: Bandits, generator: torch.Generator) -> Played
         ValueError: the player named an arm that there is not.
     """
     check_generator(generator)
+    bandits = bandits.to("cpu")  # the game is here, wherever a player's network is
     n, rows = len(bandits), torch.arange(len(bandits))
     pulled = torch.zeros(n, bandits.arms, dtype=torch.long)  # how often each arm was pulled
     chosen = torch.empty(n, bandits.pulls, dtype=torch.long)
     rewards = torch.empty(n, bandits.pulls)
     player.start(n, bandits.arms, bandits.pulls)
     for pull in range(bandits.pulls):
-        arm = player.choose(generator)
+        arm = player.choose(generator).cpu()
         if arm.shape != (n,) or arm.min() < 0 or arm.max() >= bandits.arms:
             raise ValueError(
                 _("choose must give {n} arms, each from 0 to {last}.").format(n=n, last=bandits.arms - 1)

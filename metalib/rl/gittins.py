@@ -18,7 +18,7 @@ RATES = np.linspace(0, 1, 129)
 
 class Gittins(CountingPlayer):
     """The arm with the largest finite-horizon Gittins index (Kaufmann 2018, "On Bayesian index policies for
-    sequential resource allocation", section 3).
+    sequential resource allocation").
 
     The index of an arm with s successes, f failures and r pulls left is the sure reward λ a pull at which one
     would as soon leave this arm for good: so it counts what may be learned about the arm, and how long that

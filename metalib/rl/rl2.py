@@ -22,7 +22,7 @@ class RecurrentPolicy(nn.Module):
     Every arm has a hidden state of its own, moved by one and the same GRU. It sees three numbers a pull: was
     this arm just pulled (1 or 0), what did it pay, and what share of the game is over. The head gives an arm
     its logit from its state and the mean of all states. So arms have no names: whoever renames them renames
-    the answer (Zaheer et al. 2017, "Deep sets", section 3), and there may be any number of them.
+    the answer (Zaheer et al. 2017, "Deep sets"), and there may be any number of them.
 
     A critic, for the training alone, says what a game will still bring.
 
