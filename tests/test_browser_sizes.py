@@ -11,6 +11,7 @@ NAMES = (
     "Landscape",
     "Episode",
     "Prototype",
+    "ShotsAndWays",
     "Distance",
     "Adaptation",
     "Alphabet",
