@@ -138,7 +138,7 @@ def test_heads_matter_little_and_a_default_matters_much():
 # --- unbalanced classes
 def test_unbalanced_support_breaks_sums_and_spares_means(chapter):
     plain = weights.load("glyphs-embedding")
-    tasks = metalib.Episodes(glyphs("test"), ways=5, shots=10, queries=10)
+    tasks = metalib.Episodes(glyphs("test").subset(range(100)), ways=5, shots=10, queries=10)
     regression, rows = metalib.LogisticRegression(plain.encoder, C=10.0).embed_once(tasks)
     batch = chapter["unbalanced"](rows).sample(60, seeded(5))
     assert torch.bincount(batch.support_y[0]).tolist() == list(chapter["SIZES"])
