@@ -158,7 +158,14 @@ def test_sorted_labels_are_seen_among_thousands_of_classes():
     images = metalib.data.glyphs("train")
     assert names_of(train=leaks.SortedLabels(Episodes(images, 5, 1, 1, rotations=True))) == {"sorted-labels"}
     report = check_protocol(train=Foreign(Episodes(images, 5, 1, 1, rotations=True)), n_tasks=40)
-    assert not report.leaks and any("comes twice" in sentence for sentence in report.unseen)
+    assert not report.leaks and any("twice" in sentence for sentence in report.unseen)
+
+
+def test_where_labels_cannot_be_judged_nothing_is_said_of_them():
+    tasks = leaks.SortedLabels(Episodes(image_set(generator(), 2), 2, 1, 3))
+    few, many = (check_protocol(test=tasks, n_tasks=n) for n in (60, 150))
+    assert not few.leaks and any("too few classes" in sentence for sentence in few.unseen)
+    assert many.names == ("sorted-labels",)
 
 
 # --- leaks between sides

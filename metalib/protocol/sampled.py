@@ -117,11 +117,11 @@ def check_labels(name: str, side: SideSeen, found: Findings) -> str:
                 foretold = guess(number, len(task))
                 if foretold is not None:
                     hits, asked, by_chance = hits + (foretold == label), asked + 1, by_chance + 1 / len(task)
-        if by_chance < FORETOLD:
-            continue
+        deviation = math.sqrt(by_chance)  # at most: a Poisson distribution's
+        if by_chance < FORETOLD or asked - by_chance < 1.2 * SURPRISE * deviation:
+            continue  # not even labels that all went with their classes would be seen for certain
         enough = True
-        # The number of hits has at most the variance of a Poisson distribution.
-        if (hits - by_chance) / math.sqrt(by_chance) > SURPRISE:
+        if hits - by_chance > SURPRISE * deviation:
             found.leak(
                 "sorted-labels",
                 N_(
@@ -138,8 +138,8 @@ def check_labels(name: str, side: SideSeen, found: Findings) -> str:
     if side.repeats:
         found.blind(
             N_(
-                "Whether labels go with classes cannot be seen in {n} {side} tasks, in which hardly a class "
-                "comes twice: give more n_tasks."
+                "Whether labels go with classes cannot be seen in {n} {side} tasks, in which too few classes "
+                "come again: give more n_tasks."
             ),
             n=len(side.tasks),
             **gaps,
