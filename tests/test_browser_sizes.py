@@ -12,6 +12,7 @@ NAMES = (
     "Episode",
     "Prototype",
     "ShotsAndWays",
+    "Shift",
     "Distance",
     "Adaptation",
     "Alphabet",
