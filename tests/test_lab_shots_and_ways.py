@@ -62,6 +62,7 @@ def test_a_mean_is_that_of_evaluate_on_the_same_tasks(lab, leak):
         assert result.here[name].mean == pytest.approx(known.mean())
 
 
+@pytest.mark.slow
 def test_maml_is_the_shipped_one_after_three_steps(lab):
     at_all(lab)
     learner = metalib.weights.load("glyphs-maml")
@@ -77,6 +78,7 @@ def said(lab, **values):
     return lab.state, lab.result
 
 
+@pytest.mark.slow
 def test_what_a_leak_adds_is_a_difference_of_pairs(lab):
     result = at_all(lab, leak="support", ways=10)
     one, clean = (bench(lab).values(Cell("pixels", leak, 10, 1)) for leak in ("support", "none"))
@@ -88,6 +90,7 @@ def test_what_a_leak_adds_is_a_difference_of_pairs(lab):
     assert told(Here(0.5, 0.01, 20, 0.0, 0.0), "none") == "50.0 ± 1.0 %"
 
 
+@pytest.mark.slow
 def test_everything_is_finished_in_the_end_and_few_tasks_are_there_at_once(lab):
     assert not lab.set(ways=7, along="ways").is_done
     result = lab.finish()
