@@ -6,6 +6,7 @@ Everything is batched: the first dimension of every tensor is the task, the seco
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from metalib.i18n import _
 from metalib.rl.agent import Agent, evaluate
 from metalib.rl.bandits import Bandits, BernoulliBandits, Played, Player, bandits_of, play
 from metalib.rl.gittins import Gittins
@@ -52,5 +53,13 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "NavigationEnv":  # it alone needs Gymnasium
-        return import_module("metalib.rl.gymnasium_env").NavigationEnv
+        try:
+            return import_module("metalib.rl.gymnasium_env").NavigationEnv
+        except ImportError as error:
+            raise ImportError(
+                _(
+                    "NavigationEnv is an environment of Gymnasium, which is missing here: pip install "
+                    "gymnasium"
+                )
+            ) from error
     raise AttributeError(f"module 'metalib.rl' has no attribute {name!r}")

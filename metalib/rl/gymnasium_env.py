@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from metalib.i18n import _
 from metalib.rl.navigation import LIMIT, NavigationTasks
-
-try:
-    import gymnasium
-except ImportError as error:
-    raise ImportError(
-        _("NavigationEnv is an environment of Gymnasium, which is missing here: pip install gymnasium")
-    ) from error
 
 
 class NavigationEnv(gymnasium.Env):
