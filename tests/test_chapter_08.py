@@ -113,9 +113,9 @@ def test_more_inner_steps_close_the_gap_on_glyphs():
 
 @pytest.mark.omniglot
 @pytest.mark.slow
-def test_heads_matter_little_and_a_default_matters_much():
-    """The cosine gains at most a point on the plain features; C = 1 loses some points at 20 "
-    "ways and one shot."""
+def test_heads_matter_little_and_a_default_matters_much(chapter):
+    """The cosine gains a point at most on the plain features; C = 1 loses some at 20 ways and one shot, and
+    that is its bias."""
     plain = weights.load("omniglot-embedding")
     tasks = metalib.Episodes(characters("test"), ways=20, shots=1, queries=10)
     base, rows = plain.embed_once(tasks)
@@ -123,16 +123,42 @@ def test_heads_matter_little_and_a_default_matters_much():
     bar = metalib.evaluate(base, rows, 200, seeded(7)).values
     others = {
         "cosine": metalib.ProtoNet(identity, "cosine"),
-        "ten": metalib.LogisticRegression(identity, C=10.0),
+        "hundred": metalib.LogisticRegression(identity, C=100.0),
         "one": metalib.LogisticRegression(identity, C=1.0),
     }
     gap = {
         name: metalib.evaluate(one, rows, 200, seeded(7)).values.sub(bar).mean()
         for name, one in others.items()
     }
-    assert 0.002 < gap["cosine"] < 0.012 and -0.01 < gap["ten"] < 0.004 and gap["one"] < -0.03
+    assert 0.002 < gap["cosine"] < 0.012 and -0.01 < gap["hundred"] < 0.006 and gap["one"] < -0.03
     protonet, seen = weights.load("omniglot-protonet-equal").embed_once(tasks)
     assert metalib.evaluate(protonet, seen, 200, seeded(7)).values.sub(bar).mean() > 0.04
+    at_five = [
+        metalib.evaluate(one, drawn.sized(shots=5), 100, seeded(7)).values
+        for one, drawn in ((protonet, seen), (base, rows))
+    ]
+    assert 0.012 < (at_five[0] - at_five[1]).mean() < 0.03, (
+        "at 20 ways five shots leave room for a difference"
+    )
+
+    batch = rows.sample(100, seeded(7))
+    right = [
+        (chapter["logistic_regression"](*list(batch)[:3], ways=20, bias=bias).argmax(-1) == batch.query_y)
+        for bias in (True, False)
+    ]
+    assert right[1].double().mean() - right[0].double().mean() > 0.02
+
+
+@pytest.mark.omniglot
+@pytest.mark.slow
+def test_more_ways_in_training_win_with_another_seed(chapter):
+    few, asked = (chapter["dealt"](characters(part)) for part in ("train", "test"))
+    tasks = metalib.Episodes(asked, ways=20, shots=1, queries=9)
+    means = []
+    for how in ({"ways": 5, "meta_batch": 4}, {}):
+        quick, rows = chapter["trained"](few, seed=1, **how).embed_once(tasks)
+        means.append(metalib.evaluate(quick, rows, 200, seeded(4)).mean)
+    assert means[1] > means[0] + 0.01
 
 
 # --- unbalanced classes
@@ -144,12 +170,21 @@ def test_unbalanced_support_breaks_sums_and_spares_means(chapter):
     assert torch.bincount(batch.support_y[0]).tolist() == list(chapter["SIZES"])
     cosine = chapter["graded"](batch, metalib.ProtoNet(torch.nn.Identity(), "cosine"))
     fallen = chapter["graded"](batch, regression)
+    assert cosine.mean > 0.94 and fallen.mean < 0.85
     weight = 1 / torch.tensor(chapter["SIZES"], dtype=torch.float32)
     weight *= 5 / weight.sum()
-    logits = chapter["logistic_regression"](*list(batch)[:3], ways=5, class_weight=weight)
-    fair = logits.argmax(dim=-1) == batch.query_y
-    assert cosine.mean > 0.94 and fallen.mean < 0.85
-    assert abs(fair.double().mean().item() - cosine.mean) < 0.02
+    alike, fair = (
+        [
+            (chapter["logistic_regression"](*list(batch)[:3], 5, C, class_weight).argmax(-1) == batch.query_y)
+            .double()
+            .mean()
+            .item()
+            for C in (1.0, 10.0, 100.0)
+        ]
+        for class_weight in (None, weight)
+    )
+    assert alike[0] < 0.65 and alike[0] + 0.1 < alike[1] < alike[2] - 0.05
+    assert all(abs(one - cosine.mean) < 0.03 for one in fair)
 
 
 # --- episode noise
@@ -159,6 +194,12 @@ def test_the_scatter_meets_its_floor_at_one_query_and_is_above_it_at_fifteen():
         values = metalib.evaluate(protonet, rows.sized(queries=queries), 2000, seeded(3)).values
         floor = math.sqrt(values.mean() * (1 - values.mean()) / (5 * queries))
         assert low < values.std().item() / floor < high
+
+
+def test_a_learner_that_always_names_one_class_does_not_scatter_at_all():
+    tasks = metalib.Episodes(glyphs("test"), ways=5, shots=1, queries=3)
+    right = (tasks.sample(50, seeded(0)).query_y == 0).double().mean(dim=1)
+    assert right.tolist() == [1 / 5] * 50
 
 
 # --- the leaks
@@ -238,6 +279,19 @@ def test_an_album_is_the_same_photographs_twice_and_each_is_asked_once(chapter):
             gaps = [(x[c, d] - x[k, others].mean(dim=0)).square().sum() for k in range(3)]
             right += int(torch.stack(gaps).argmin() == c)
     assert chapter["right_of_all"](pixels, colour) == right
+
+
+@pytest.mark.slow
+@pytest.mark.omniglot
+def test_in_another_album_colour_is_best_too_and_grey_pixels_worst(chapter):
+    grey, colour = chapter["album"](40, seed=1)
+    protonet = weights.load("omniglot-protonet-equal")
+    pixels = metalib.ProtoNet(torch.nn.Flatten())
+    best, middle, worst = (
+        metalib.evaluate(one, metalib.Episodes(images, 3, 3, 10), 100, seeded(0)).mean
+        for one, images in ((pixels, colour), (protonet, grey), (pixels, grey))
+    )
+    assert best > middle + 0.02 and middle > worst + 0.02
 
 
 # --- the exercises
