@@ -456,6 +456,7 @@ def test_the_shipped_cards_have_digests_and_are_otherwise_as_they_were(name):
     assert digest["weights"] == hashlib.sha256(file).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
