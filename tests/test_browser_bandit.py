@@ -58,5 +58,5 @@ def test_keys_pull_arms_to_the_end_and_enter_deals_anew(page):
 def test_the_curve_can_show_the_regret(page):
     page.get_by_role("application", name=re.compile("Five arms")).focus()
     page.keyboard.press("1")
-    page.get_by_label("curve", exact=True).select_option("regret (gives the arms away)")
+    page.get_by_label("curve", exact=True).select_option("regret (gives arms away)")
     wait_until(page, lambda: re.search(r"you \d\.\d", words(page)))

@@ -22,7 +22,7 @@ def page(browser, jupyter_lab):
 
 
 def strength(page):
-    return float(page.get_by_role("slider", name="strength, tenths").get_attribute("aria-valuenow"))
+    return float(page.get_by_role("slider", name="strength").get_attribute("aria-valuenow"))
 
 
 def test_idle_work_adds_tasks(page):

@@ -16,6 +16,7 @@ NAMES = (
     "Distance",
     "Adaptation",
     "Alphabet",
+    "Navigation",
     "Bandit",
 )
 CELL = f"""

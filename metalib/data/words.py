@@ -84,8 +84,8 @@ class WordSet:
     def __repr__(self) -> str:
         scripts, families = len(set(self.scripts)), len(set(self.families))
         return (
-            f"WordSet({self.title!r}: {len(self)} languages of {families} families in {scripts} scripts, "
-            f"{int(self.counts.sum())} words)"
+            f"WordSet({self.title!r}: {len(self)} languages of {families} families in {scripts} "
+            f"{'script' if scripts == 1 else 'scripts'}, {int(self.counts.sum())} words)"
         )
 
 

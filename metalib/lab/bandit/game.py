@@ -18,7 +18,7 @@ from metalib.rl.players import UCB1, Thompson
 
 ARMS = 5
 LENGTHS = {10: "10", 20: "20", 30: "30", 50: "50", 100: "100"}
-SHOWN = {"reward": N_("reward so far"), "regret": N_("regret (gives the arms away)")}
+SHOWN = {"reward": N_("reward so far"), "regret": N_("regret (gives arms away)")}
 YOU = "you"
 RIVALS = ("RL²", "Thompson", "UCB1")
 EXPLORES = 0.1

@@ -67,7 +67,7 @@ class BanditPainter(Painter):
     top, low = 14, 378
     row, column = 14, 15  # between two results of an arm
     across, first = 5, 126  # results in a row, and where the first row lies
-    rows = 16
+    rows = 15  # the next would lie on the bar of the chance
 
     def build(self, figure: Figure) -> None:
         sheet = Sheet(figure, self.width, self.height)

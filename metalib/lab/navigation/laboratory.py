@@ -51,7 +51,7 @@ class NavigationState:
     """Where the goal lies, how the policy begins and adapts, and which noise there is."""
 
     start: str = choice(N_("start point"), STARTS, "maml")
-    alpha: float = log_slider(N_("α of the first step"), 0.15, 0.005, 5.0)
+    alpha: float = log_slider(N_("first step α"), 0.15, 0.005, 5.0)
     steps: int = whole_slider(N_("inner steps"), 1, 0, MAX_STEPS)
     actions: str = choice(N_("actions shown"), ACTIONS, "drawn")
     noise: int = counter(N_("new noise"), N_("no. {number}"), 1)

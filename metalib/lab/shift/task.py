@@ -49,7 +49,7 @@ class ShiftState:
     """Where the dial stands, what is shifted, who answers, and the episode that is shown."""
 
     kind: str = choice(N_("shift"), SHIFTS, "noise")
-    strength: int = whole_slider(N_("strength, tenths"), 5, 0, int(STRENGTHS[-1]))
+    strength: int = whole_slider(N_("strength"), 5, 0, int(STRENGTHS[-1]))
     where: str = choice(N_("shifted are"), WHERE, "query")
     method: str = choice(N_("method"), METHODS, "frozen")
     shots: int = whole_slider(N_("shots"), 5, 1, MAX_SHOTS)
