@@ -10,6 +10,7 @@ else on other inputs (under other seeds, or moved at random) has a probe that is
 
 import ast
 import copy
+import dis
 import math
 import random
 import sys
@@ -87,6 +88,7 @@ class _Steps(ast.NodeTransformer):
 def rewritten(exercise) -> Iterator[tuple[str, object]]:
     tree = ast.parse(exercise.solution_text)
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound -= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}  # an argument keeps its name
     context = {"torch": torch, **exercise.context}
     for how, change in (
         ("other names", _Renamed(bound - {exercise.name})),
@@ -161,13 +163,20 @@ def differ(exercise, solution, answer) -> bool:
         torch.set_default_dtype(theirs)
 
 
+def _remembers(value) -> bool:
+    """Whether this is a function that counts its calls, say: the next answer would find it changed."""
+    code = getattr(value, "__code__", None)
+    stored = (i.argval for i in dis.get_instructions(code) if i.opname == "STORE_DEREF") if code else ()
+    return any(name in code.co_freevars for name in stored)
+
+
 def _differ(exercise, solution, answer) -> bool:
     for seed in OTHER_SEEDS:
         expected, got = exercise.run(solution, seed), exercise.run(answer, seed)
         if not exercise.same(expected, got):
             return True
         for call in expected.calls[:3]:
-            if any(isinstance(value, torch.Generator) for value in call.args):
+            if any(isinstance(value, torch.Generator) or _remembers(value) for value in call.args):
                 continue
             results = []
             for function in (solution, answer):
