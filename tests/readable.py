@@ -1,4 +1,6 @@
-"""What every figure of the course keeps: its texts are large enough and inside the picture."""
+"""What every picture of the course keeps: its texts can be read, and both ways to paint it agree."""
+
+import numpy as np
 
 
 def check_texts(figure, width, least=21):
@@ -11,3 +13,17 @@ def check_texts(figure, width, least=21):
         if text.get_visible():
             box = text.get_window_extent()
             assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0, text.get_text()
+
+
+def check_fast_picture(painter, state, result):
+    """The picture over the kept background is the one that is painted as a whole; returns its pixels."""
+    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
+    assert (painter.pixels(state, result) == full).all()
+    return full
+
+
+def check_nothing_still_has_changed(painter, state, result):
+    """This picture needs no background of its own."""
+    background = painter.ground
+    painter.pixels(state, result)
+    assert painter.ground is background, "nothing that stands still has changed"

@@ -10,6 +10,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
+from readable import check_fast_picture
 from torch import nn
 
 from metalib import data, evaluate, weights
@@ -21,7 +22,7 @@ from metalib.lab.adaptation.task import (
     MAX_STEPS,
     Adaptations,
     AdaptationState,
-    Average,
+    StepAverage,
     accuracy,
     episodes_of,
     nth_task,
@@ -183,7 +184,7 @@ def test_trained_weights_start_at_chance_and_climb():
 
 def test_band_is_196_standard_errors():
     values = np.random.default_rng(0).uniform(size=(7, 2, 4))
-    average = Average(values)
+    average = StepAverage(values)
     for part in range(2):
         for step in range(4):
             numbers = values[:, part, step].tolist()
@@ -191,7 +192,7 @@ def test_band_is_196_standard_errors():
             s = math.sqrt(sum((n - mean) ** 2 for n in numbers) / 6)
             assert average.mean[part, step] == pytest.approx(mean)
             assert average.half_width[part, step] == pytest.approx(1.96 * s / math.sqrt(7))
-    assert np.isnan(Average(values[:1]).half_width).all() and np.isnan(Average(values[:0]).mean).all()
+    assert np.isnan(StepAverage(values[:1]).half_width).all() and np.isnan(StepAverage(values[:0]).mean).all()
 
 
 def test_the_same_numbers_every_time_and_the_same_tasks_for_all(small, images):
@@ -319,8 +320,7 @@ def test_fast_picture_equals_the_full_one(small, images, name, change):
     painter.pixels(other, computed(small, images, other))  # something else before
     state = state_of(**{"start": name, "ways": 12 if name == "twelve" else 5, **change})
     result = computed(small, images, state, tasks=2)
-    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
-    assert (painter.pixels(state, result) == full).all()
+    check_fast_picture(painter, state, result)
 
 
 def test_what_stands_still_is_painted_once(lab):

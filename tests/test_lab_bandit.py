@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from readable import check_fast_picture
 
 from metalib import rl
 from metalib.lab import BanditLaboratory
@@ -137,8 +138,7 @@ def test_the_fast_picture_is_the_full_one(values):
     painter.pixels(BanditState(draw=1), game(BanditState(draw=1)))
     state = BanditState(**values)
     result = game(state)
-    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
-    assert (painter.pixels(state, result) == full).all()
+    check_fast_picture(painter, state, result)
 
 
 def test_every_pull_of_a_hundred_has_its_place_in_the_arms_box():

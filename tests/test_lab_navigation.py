@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from readable import check_texts
+from readable import check_fast_picture, check_texts
 
 from metalib import rl
 from metalib.lab import NavigationLaboratory
@@ -74,8 +74,7 @@ STATES = [{}, {"steps": 5, "alpha": 5.0}, {"steps": 0}, {"actions": "mean", "goa
 def test_the_fast_picture_is_the_full_one(lab, change):
     state = replace(lab.state, **change)
     result, painter = lab.compute(state), lab.painter
-    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
-    assert (painter.pixels(state, result) == full).all()
+    check_fast_picture(painter, state, result)
 
 
 def test_no_text_is_small_or_cut_off(lab):

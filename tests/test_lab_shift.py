@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from readable import check_texts
+from readable import check_fast_picture, check_nothing_still_has_changed, check_texts
 from torch import nn
 
 import metalib
@@ -147,11 +147,8 @@ STATES = [
 def test_fast_picture_equals_the_full_one(lab, change):
     state = replace(lab.state, **change)
     result, painter = lab.compute(state), lab.painter
-    full = np.asarray(painter.full(state, result).canvas.buffer_rgba())
-    assert (painter.pixels(state, result) == full).all()
-    background = painter.ground
-    painter.pixels(lab.state, lab.result)
-    assert painter.ground is background, "nothing that stands still has changed"
+    check_fast_picture(painter, state, result)
+    check_nothing_still_has_changed(painter, lab.state, lab.result)
 
 
 def test_no_text_is_small(lab):

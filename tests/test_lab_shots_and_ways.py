@@ -6,13 +6,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from readable import check_fast_picture
 
 import metalib
 from metalib.data import ImageSet, glyphs
-from metalib.lab import KeyEvent, ShotsAndWaysLaboratory
-from metalib.lab.parts import View
+from metalib.lab import ShotsAndWaysLaboratory
 from metalib.lab.shots_and_ways.bench import BATCH, FIRST_TASK, Cell, leaky, seeded, some
-from metalib.lab.shots_and_ways.laboratory import move_to, pressed
 from metalib.lab.shots_and_ways.painter import told
 from metalib.lab.shots_and_ways.state import LEAKS, METHODS, QUERIES, Here, ShotsAndWaysState
 
@@ -140,15 +139,21 @@ def test_with_a_class_twice_shots_follow_and_are_limited(lab):
 # --- moves and pictures
 def test_keys_and_clicks_move_along_the_curves(lab):
     def after(name):
-        return pressed(View(lab.painter, lab.state, lab.result), KeyEvent(name))
+        before = lab.state
+        lab.surface.key(name)
+        moved = lab.state
+        lab.go(before)
+        return moved
 
     assert after("ArrowRight").shots == 2 and after("ArrowLeft").shots == 1 and after("End").shots == 10
-    assert after("Enter").draw == 2 and after("x") is None
+    assert after("Enter").draw == 2 and after("x") == lab.state
     assert after("ArrowDown").method == "logistic" and after("ArrowUp").method == "pixels"
     lab.set(along="ways")
     assert after("ArrowRight").ways == 10 and after("Home").ways == 2
-    assert move_to(View(lab.painter, lab.state, lab.result), 99).ways == 20
-    assert move_to(View(lab.painter, lab.state, lab.result), None) == lab.state
+    lab.surface.key("End")
+    assert after("ArrowRight").ways == 20, "there is nothing beyond the end"
+    lab.surface.pointer("down", 0.02, 0.02, pressed=True)
+    assert lab.state.ways == 20, "no point of the curves is there"
     lab.surface.pointer("down", 0.6, 0.5, pressed=True)
     assert lab.state.ways == 2
 
@@ -157,8 +162,7 @@ def test_keys_and_clicks_move_along_the_curves(lab):
 @pytest.mark.parametrize("ways", [5, 20])
 def test_the_fast_picture_is_the_full_one_and_all_is_said(lab, leak, ways):
     lab.set(leak=leak, ways=ways, shots=2, method="logistic")
-    full = np.asarray(lab.painter.full(lab.state, lab.result).canvas.buffer_rgba())
-    assert (lab.painter.pixels(lab.state, lab.result) == full).all()
+    check_fast_picture(lab.painter, lab.state, lab.result)
     for words in (f"{ways}-way 2-shot", "of", "right", "Accuracy in % along shots", lab.result.names[0]):
         assert words in lab.surface.alt
     assert len(lab.painter.words(lab.state, lab.result).remark) > 100

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from readable import check_fast_picture
 
 from metalib import look
 from metalib.lab import SineLaboratory, TrainingLaboratory
@@ -100,8 +101,7 @@ def test_fast_picture_equals_the_full_draw(model, change):
     picture, before, now = painter(), state(steps=7), state(**change)
     picture.pixels(before, adapt_sine(model, before))  # something else was there before
     result = adapt_sine(model, now)
-    full = np.asarray(picture.full(now, result).canvas.buffer_rgba())
-    assert (picture.pixels(now, result) == full).all()
+    full = check_fast_picture(picture, now, result)
     assert (full[..., 3] == 255).all(), "the file is written without transparency"
 
 
@@ -207,8 +207,7 @@ def test_training_goes_back_to_every_moment():
     assert first.iteration == 0
     assert all(torch.equal(a, b) for a, b in zip(start, lab._model.parameters(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(start, parameters(lab), strict=True))
-    full = np.asarray(lab.painter.full(lab.state, lab.result).canvas.buffer_rgba())
-    assert (lab.painter.pixels(lab.state, lab.result) == full).all()
+    check_fast_picture(lab.painter, lab.state, lab.result)
     assert "after meta-iteration 0;" in lab.surface.alt
 
 

@@ -15,19 +15,17 @@ from metalib.lab.adaptation.start import SHIPPED, Start, shipped_weights, start_
 from metalib.lab.adaptation.task import (
     MAX_SHOTS,
     MAX_WAYS,
-    AdaptationResult,
     Adaptations,
     AdaptationState,
 )
 from metalib.lab.arguments import named, of_kind
-from metalib.lab.laboratory import Laboratory
-from metalib.lab.parts import Drag, Idle, Keys, Play, View
-from metalib.lab.surface import KeyEvent
+from metalib.lab.averages import AveragingLaboratory, walk_along
+from metalib.lab.parts import Idle, Play
 from metalib.learners import Learner
 from metalib.tasks.batch import check_positive
 
 
-class AdaptationLaboratory(Laboratory):
+class AdaptationLaboratory(AveragingLaboratory):
     """The adaptation laboratory with its controls.
 
     Click on the curves to choose the step that is shown, or press ← and →; Enter draws the next task. Other
@@ -100,39 +98,13 @@ class AdaptationLaboratory(Laboratory):
             follow=follow,
             on=[
                 Play("step", hint, 900, last=lambda state: state.steps),
-                Drag(step_at, lambda view, held, x, y: show_step(view, step_at(view, x, y))),
-                Keys(pressed),
+                *walk_along(
+                    lambda view: view.state.step,
+                    lambda view, step: replace(view.state, step=step),
+                    lambda view: view.state.steps,
+                ),
                 self._idle,
             ],
             label=_("Adaptation to one task, and accuracy against the step. The arrow keys choose the step."),
         )
         self.finish()
-
-    def finish(self) -> AdaptationResult:
-        """Work out the whole average now; returns the result."""
-        return self._idle.finish(self)
-
-    @property
-    def is_averaging(self) -> bool:
-        """Is it working on the average in the background."""
-        return self._idle.is_running
-
-
-def step_at(view: View, x: float, y: float) -> int | None:
-    """The step at this point of the curves."""
-    point = view.painter.to_data(view.painter.axes, x, y)
-    return None if point is None else round(point[0])
-
-
-def show_step(view: View, step: int | None) -> AdaptationState:
-    """The step shown, kept between 0 and the last."""
-    return view.state if step is None else replace(view.state, step=min(max(step, 0), view.state.steps))
-
-
-def pressed(view: View, event: KeyEvent) -> AdaptationState | None:
-    """Arrows, Home and End go through the steps, Enter and the space bar draw the next task."""
-    state = view.state
-    places = {"ArrowLeft": state.step - 1, "ArrowRight": state.step + 1, "Home": 0, "End": state.steps}
-    if event.key in ("Enter", " "):
-        return replace(state, draw=state.draw + 1)
-    return show_step(view, places.get(event.key))

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from metalib.data import ImageSet
 from metalib.data.images import grey
-from metalib.evaluation import half_interval
 from metalib.i18n import N_, _
 from metalib.lab.adaptation.start import ALPHAS, Start
+from metalib.lab.averages import Average
 from metalib.lab.controls import choice, counter, log_slider, whole_slider
 from metalib.learners import GradientLearner, batched
 from metalib.learners.base import uses_batch_statistics
@@ -74,28 +74,8 @@ class TaskPath:
         return int(bad[0]) if len(bad) else None
 
 
-@dataclass(frozen=True, eq=False)
-class Average:
+class StepAverage(Average):
     """Accuracies (0 … 1) of n tasks on the support and the query set: `values` (n, 2, k + 1)."""
-
-    values: np.ndarray
-
-    @property
-    def n(self) -> int:
-        """The number of tasks."""
-        return len(self.values)
-
-    @property
-    def mean(self) -> np.ndarray:
-        """(2, k + 1); not a number where a task's is not, or where there is none."""
-        return self.values.mean(axis=0) if self.n else np.full(self.values.shape[1:], np.nan)
-
-    @property
-    def half_width(self) -> np.ndarray:
-        """(2, k + 1): half the 95 % interval over tasks, 1.96 · s / √n; not a number for fewer than two."""
-        if self.n < 2:
-            return np.full(self.values.shape[1:], np.nan)
-        return half_interval(self.values.std(axis=0, ddof=1), self.n)
 
     def told(self, step: int) -> list[str]:
         """Support and query at a step, each as 93.8 ± 1.2 %, without the interval where there is none."""
@@ -110,7 +90,7 @@ class AdaptationResult(NamedTuple):
     """One task on its way, and an average over as many others as are finished."""
 
     task: TaskPath
-    average: Average
+    average: StepAverage
 
 
 class Unfinished(NamedTuple):
@@ -145,7 +125,7 @@ class Adaptations:
             )
         rows = [row[:, : state.steps + 1] for row in self._average(state).rows]
         average = np.array(rows).reshape(len(rows), 2, state.steps + 1)
-        return AdaptationResult(self._path(replace(state, step=0)), Average(average))
+        return AdaptationResult(self._path(replace(state, step=0)), StepAverage(average))
 
     def work(self, state: AdaptationState, seconds: float = math.inf) -> bool:
         """Go on with the average for so many seconds, but one inner step at least; whether there is more."""

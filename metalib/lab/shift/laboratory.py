@@ -13,18 +13,17 @@ from metalib import weights
 from metalib.data import ImageSet, glyphs
 from metalib.i18n import _
 from metalib.lab.arguments import of_images, of_kind
-from metalib.lab.laboratory import Laboratory
-from metalib.lab.parts import Drag, Idle, Keys, View
+from metalib.lab.averages import AveragingLaboratory, walk_along
+from metalib.lab.parts import Idle
 from metalib.lab.shift.painter import ShiftPainter
-from metalib.lab.shift.task import MAX_SHOTS, QUERIES, STRENGTHS, WAYS, Dial, ShiftResult, ShiftState
-from metalib.lab.surface import KeyEvent
+from metalib.lab.shift.task import MAX_SHOTS, QUERIES, STRENGTHS, WAYS, Dial, ShiftState
 from metalib.learners import ProtoNet
 from metalib.tasks.batch import check_positive
 
 AT_ONCE = 4  # tasks in the first averages; the others come while nobody moves anything
 
 
-class ShiftLaboratory(Laboratory):
+class ShiftLaboratory(AveragingLaboratory):
     """The shift laboratory with its controls.
 
     Click on the curves or press ← and → to turn the dial; Enter draws the next episode. The averages of a
@@ -81,8 +80,11 @@ class ShiftLaboratory(Laboratory):
             initial=initial,
             allowed={"shots": (1, min(MAX_SHOTS, images.drawings - QUERIES))},
             on=[
-                Drag(place_at, lambda view, held, x, y: turn(view, place_at(view, x, y))),
-                Keys(pressed),
+                *walk_along(
+                    lambda view: view.state.strength,
+                    lambda view, strength: replace(view.state, strength=strength),
+                    lambda view: int(STRENGTHS[-1]),
+                ),
                 self._idle,
             ],
             label=_(
@@ -91,39 +93,3 @@ class ShiftLaboratory(Laboratory):
         )
         dial.work(self.state, tasks=AT_ONCE)
         self.refresh()
-
-    def finish(self) -> ShiftResult:
-        """Work out the whole averages now; returns the result."""
-        return self._idle.finish(self)
-
-    @property
-    def is_averaging(self) -> bool:
-        """Is it working on the averages in the background."""
-        return self._idle.is_running
-
-
-def place_at(view: View, x: float, y: float) -> int | None:
-    """The strength at this point of the curves."""
-    point = view.painter.to_data(view.painter.axes, x, y)
-    return None if point is None else round(point[0])
-
-
-def turn(view: View, strength: int | None) -> ShiftState:
-    """The dial at a strength, kept between none and the most."""
-    if strength is None:
-        return view.state
-    return replace(view.state, strength=min(max(strength, 0), int(STRENGTHS[-1])))
-
-
-def pressed(view: View, event: KeyEvent) -> ShiftState | None:
-    """Arrows, Home and End turn the dial, Enter and the space bar draw the next episode."""
-    state = view.state
-    places = {
-        "ArrowLeft": state.strength - 1,
-        "ArrowRight": state.strength + 1,
-        "Home": 0,
-        "End": int(STRENGTHS[-1]),
-    }
-    if event.key in ("Enter", " "):
-        return replace(state, draw=state.draw + 1)
-    return turn(view, places.get(event.key))

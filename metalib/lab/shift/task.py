@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from metalib.data import SHIFTS, ImageSet, Shift
 from metalib.data.images import grey
-from metalib.evaluation import half_interval
 from metalib.i18n import N_
+from metalib.lab.averages import Average
 from metalib.lab.controls import choice, counter, whole_slider
 from metalib.learners import FineTuning, ProtoNet, restandardised
 from metalib.tasks import Episodes, TaskBatch
@@ -56,23 +56,13 @@ class ShiftState:
     draw: int = counter(N_("new episode"), N_("no. {number}"), 1)
 
 
-@dataclass(frozen=True, eq=False)
-class Averages:
+class DialAverage(Average):
     """Accuracies of n tasks for each method along the dial: `values` (n, methods, strengths)."""
 
-    values: np.ndarray
-
-    @property
-    def n(self) -> int:
-        """The number of tasks."""
-        return len(self.values)
-
     def of(self, method: str) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and half the 95 % interval along the dial, (strengths,) both; not a number where there are too
-        few tasks."""
-        values, nothing = self.values[:, list(METHODS).index(method)], np.full(len(STRENGTHS), math.nan)
-        half = half_interval(values.std(axis=0, ddof=1), self.n) if self.n > 1 else nothing
-        return (values.mean(axis=0) if self.n else nothing), half
+        """Mean and half the 95 % interval along the dial, (strengths,) both."""
+        which = list(METHODS).index(method)
+        return self.mean[which], self.half_width[which]
 
 
 class ShiftResult(NamedTuple):
@@ -81,7 +71,7 @@ class ShiftResult(NamedTuple):
     support: np.ndarray  # uint8 (N, K, H, W), ink = 255
     query: np.ndarray  # uint8 (N, Q, H, W)
     right: np.ndarray  # bool (N, Q): which queries the method judges right
-    averages: Averages
+    averages: DialAverage
 
 
 class OnTheWay(NamedTuple):
@@ -113,7 +103,7 @@ class Dial:
         shown = self._shown(state)
         rows = self._averages(state).rows
         values = np.array(rows).reshape(len(rows), len(METHODS), len(STRENGTHS))
-        return ShiftResult(*shown, Averages(values))
+        return ShiftResult(*shown, DialAverage(values))
 
     def work(self, state: ShiftState, seconds: float = math.inf, tasks: int | None = None) -> bool:
         """Go on with the averages for so many seconds, but one place of the dial at least, up to so many

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from metalib.data import ImageSet
 from metalib.data.images import grey
-from metalib.evaluation import half_interval
+from metalib.lab.averages import Average
 from metalib.lab.shots_and_ways.state import (
     GRID,
     MAX_SHOTS,
@@ -288,9 +288,9 @@ def seeded(seed: int) -> torch.Generator:
 
 def mean(values: np.ndarray) -> float:
     """Not a number where there are none."""
-    return float(values.mean()) if len(values) else math.nan
+    return float(Average(values).mean)
 
 
 def half(values: np.ndarray) -> float:
     """Half the 95 % interval of their mean; not a number for fewer than two."""
-    return half_interval(float(values.std(ddof=1)), len(values)) if len(values) > 1 else math.nan
+    return float(Average(values).half_width)

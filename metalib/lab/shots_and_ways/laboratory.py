@@ -9,19 +9,18 @@ from metalib import data, weights
 from metalib.data import ImageSet
 from metalib.i18n import _
 from metalib.lab.arguments import of_kind
-from metalib.lab.laboratory import Laboratory
-from metalib.lab.parts import Drag, Idle, Keys, View
+from metalib.lab.averages import AveragingLaboratory, walk_along
+from metalib.lab.parts import Idle, View
 from metalib.lab.shots_and_ways.bench import BATCH, Bench
 from metalib.lab.shots_and_ways.painter import ShotsAndWaysPainter
-from metalib.lab.shots_and_ways.state import METHODS, QUERIES, ShotsAndWaysResult, ShotsAndWaysState
-from metalib.lab.surface import KeyEvent
+from metalib.lab.shots_and_ways.state import METHODS, QUERIES, ShotsAndWaysState
 from metalib.tasks.batch import check_whole
 
 AT_FIRST = 20
 """Tasks of each mean before the laboratory is shown."""
 
 
-class ShotsAndWaysLaboratory(Laboratory):
+class ShotsAndWaysLaboratory(AveragingLaboratory):
     """The shots-and-ways laboratory with its controls.
 
     Click on the curves, or press ← and →, to move along them; ↑ and ↓ choose whose answers are seen, Enter
@@ -81,8 +80,7 @@ class ShotsAndWaysLaboratory(Laboratory):
             },
             follow=follow,
             on=[
-                Drag(place_at, lambda view, held, x, y: move_to(view, place_at(view, x, y))),
-                Keys(pressed),
+                *walk_along(place, setting, lambda view: len(view.result.x) - 1, other_method),
                 self._idle,
             ],
             label=_("An episode, and accuracy along shots or ways. The arrow keys move along the curves."),
@@ -91,35 +89,20 @@ class ShotsAndWaysLaboratory(Laboratory):
             pass
         self.refresh()
 
-    def finish(self) -> ShotsAndWaysResult:
-        """Work out all tasks of the present curves now; returns the result."""
-        return self._idle.finish(self)
+
+def place(view: View) -> int:
+    """Which point of the curves is shown, from the left."""
+    return view.result.x.index(getattr(view.state, view.state.along))
 
 
-def place_at(view: View, x: float, y: float) -> int | None:
-    """The point of the curves, from the left, that is nearest to here."""
-    point = view.painter.to_data(view.painter.axes, x, y)
-    return None if point is None else round(point[0])
+def setting(view: View, number: int) -> ShotsAndWaysState:
+    """The setting of this point of the curves."""
+    return replace(view.state, **{view.state.along: view.result.x[number]})
 
 
-def move_to(view: View, place: int | None) -> ShotsAndWaysState:
-    """The setting of this point of the curves, of the first or the last beyond them."""
-    if place is None:
-        return view.state
-    return replace(
-        view.state, **{view.state.along: view.result.x[min(max(place, 0), len(view.result.x) - 1)]}
-    )
-
-
-def pressed(view: View, event: KeyEvent) -> ShotsAndWaysState | None:
-    """Walk along the curves, choose another method, or draw a new episode."""
-    state, x = view.state, view.result.x
-    here = x.index(getattr(state, state.along))
-    places = {"ArrowLeft": here - 1, "ArrowRight": here + 1, "Home": 0, "End": len(x) - 1}
-    if event.key in ("Enter", " "):
-        return replace(state, draw=state.draw + 1)
-    if event.key in ("ArrowUp", "ArrowDown"):
-        names = list(METHODS)
-        turn = 1 if event.key == "ArrowDown" else -1
-        return replace(state, method=names[(names.index(state.method) + turn) % len(names)])
-    return move_to(view, places[event.key]) if event.key in places else None
+def other_method(view: View, key: str) -> ShotsAndWaysState | None:
+    """↑ and ↓ choose whose answers are seen."""
+    if key not in ("ArrowUp", "ArrowDown"):
+        return None
+    names, turn = list(METHODS), 1 if key == "ArrowDown" else -1
+    return replace(view.state, method=names[(names.index(view.state.method) + turn) % len(names)])
