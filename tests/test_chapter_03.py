@@ -114,6 +114,7 @@ def test_try_4_one_point_gives_one_whole_wave(lab):
     assert crossings >= 3 and np.ptp(result.curves[1]) > 8
 
 
+@pytest.mark.slow
 def test_the_training_shows_what_to_look_for():
     learner = metalib.MAML(metalib.models.sine_net(), alpha=0.01, steps=1)
     training = metalib.Training(

@@ -188,6 +188,7 @@ def test_unbalanced_support_breaks_sums_and_spares_means(chapter):
 
 
 # --- episode noise
+@pytest.mark.slow
 def test_the_scatter_meets_its_floor_at_one_query_and_is_above_it_at_fifteen():
     protonet, rows = weights.load("glyphs-protonet").embed_once(metalib.Episodes(glyphs("test"), 5, 1, 15))
     for queries, low, high in ((1, 0.95, 1.15), (15, 1.7, 2.6)):
@@ -210,6 +211,7 @@ def small(chapter):
     return learner, metalib.Episodes(chapter["dealt"](glyphs("test")), ways=20, shots=1, queries=9)
 
 
+@pytest.mark.slow
 def test_the_test_loop_that_learns_is_metalibs_and_invents(chapter, small):
     learner, tasks = small
     untouched = copy.deepcopy(learner.state_dict())

@@ -252,6 +252,7 @@ def child(code):
     return run.stdout
 
 
+@pytest.mark.slow
 def test_a_description_is_the_same_in_every_process():
     code = """if True:
         import functools, torch, numpy as np

@@ -239,6 +239,7 @@ def test_several_at_once_fetch_it_once(server, tmp_path):
     assert [f.name for f in tmp_path.iterdir()] == ["file.zip"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_one_that_is_killed_gives_way_to_the_next(server, tmp_path):
     server.cut = [100_000]

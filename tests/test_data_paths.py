@@ -182,6 +182,7 @@ assert progress.entry("03/a") == {"passed": True} and progress.path().exists()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows always knows its user")
 def test_without_a_home_and_a_user_there_is_still_a_place(tmp_path):
     gone = {"HOME": None, "METALIB_CACHE": None, "METALIB_PROGRESS": None, "XDG_CACHE_HOME": None}

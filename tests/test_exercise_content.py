@@ -432,6 +432,7 @@ def test_no_exercise_takes_a_name_that_its_chapter_uses():
 TRANSLATIONS = sorted({code for code in i18n.languages() if code != i18n.SOURCE})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", TRANSLATIONS)
 def test_every_translated_exercise_is_as_valid_as_the_english_one(code):
     for folder in course.FOLDERS:

@@ -41,7 +41,14 @@ def defined(source, **names):
 # The course's exercises
 
 
-@pytest.mark.parametrize("exercise", exercises.all(), ids=lambda exercise: exercise.id)
+LONG = {"02/episode", "07/one-alphabet"}  # seconds each, for `make test`
+CHECKED = [
+    pytest.param(exercise, id=exercise.id, marks=[pytest.mark.slow] if exercise.id in LONG else [])
+    for exercise in exercises.all()
+]
+
+
+@pytest.mark.parametrize("exercise", CHECKED)
 def test_solution_passes_wrong_answers_are_recognised_and_stub_is_not_attempted(exercise):
     validate(exercise)
 

@@ -694,6 +694,7 @@ def test_the_default_learners_are_what_is_there():
     assert set(default_learners(weights.names())) == {"ProtoNet", "MAML"}
 
 
+@pytest.mark.slow
 def test_the_shipped_learners_know_circles_from_crosses_and_answer_at_once():
     lab = AlphabetLaboratory(ways=0)
     for label, strokes in enumerate((CIRCLE, CROSS, LINE), 1):

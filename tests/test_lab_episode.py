@@ -330,6 +330,7 @@ def test_try_this_1_thirty_queries_say_who_is_ahead_and_by_how_much():
     assert draws.half_width > 0 or draws.ahead == 0, "no difference in any episode gives ± 0"
 
 
+@pytest.mark.slow
 def test_try_this_2_both_settings_keep_their_scores_and_protonet_gains_with_five_shots():
     lab = EpisodeLaboratory(script="Georgian")
     one = played(lab, 30, lambda truth: 0)

@@ -40,6 +40,7 @@ NUMBERS = st.one_of(st.floats(), st.integers(), st.floats(-5, 5)).map(str)
 TYPED = st.one_of(st.text(max_size=12), NUMBERS, NUMBERS.map(lambda text: text.replace(".", ",")))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(TYPED)
 @example("0,01")

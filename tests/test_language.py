@@ -273,6 +273,7 @@ def test_every_text_can_be_extracted(path):
     assert not_extractable(ast.parse(path.read_text("utf-8"))) == []
 
 
+@pytest.mark.slow
 def test_no_module_asks_for_a_translation_when_it_is_imported():
     """The same, as it happens: also where a module calls at import a function that translates."""
     program = """

@@ -142,6 +142,7 @@ def test_a_catalogue_is_begun_once(house, capsys):
 # What is installed
 
 
+@pytest.mark.slow
 def test_a_wheel_has_the_compiled_catalogue_and_the_font(tmp_path):
     """Built as Binder builds it, without a network, from a copy: a build leaves folders behind."""
     folder = tmp_path / "copy"

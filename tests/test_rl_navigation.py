@@ -146,6 +146,7 @@ def test_wrappers_of_gymnasium_go_around_it():
     assert isinstance(env.unwrapped, gymnasium.Env)
 
 
+@pytest.mark.slow
 def test_metalib_needs_gymnasium_for_that_environment_only():
     code = (
         "import sys; sys.modules['gymnasium'] = None\n"

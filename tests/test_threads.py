@@ -100,6 +100,7 @@ def inside(model):
 """
 
 
+@pytest.mark.slow
 def test_the_setup_cell_takes_one_thread_and_convolutions_take_more_for_a_while():
     assert run(
         STATES + "torch.set_num_threads(4)  # what torch takes by itself on such a machine\n"
@@ -110,10 +111,12 @@ def test_the_setup_cell_takes_one_thread_and_convolutions_take_more_for_a_while(
     ) == [4, 4, 1, 1, 3, 1]
 
 
+@pytest.mark.slow
 def test_a_program_of_its_own_takes_every_processor_for_convolutions():
     assert run(STATES + "torch.set_num_threads(4)\nthreads.settle(spare=0)\nprint(inside(conv))") == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen, environment, expected",
     [
@@ -128,6 +131,7 @@ def test_what_somebody_has_chosen_before_stays(chosen, environment, expected):
     assert run(program, **environment) == expected
 
 
+@pytest.mark.slow
 def test_what_somebody_chooses_afterwards_stays_even_when_the_setup_cell_runs_again():
     assert run(
         STATES + "torch.set_num_threads(4)\nthreads.settle()\ntorch.set_num_threads(2)\nthreads.settle()\n"
@@ -161,6 +165,7 @@ def test_fit_and_evaluate_say_what_they_train(monkeypatch):
     assert seen == [learner, learner]
 
 
+@pytest.mark.slow
 def test_importing_metalib_leaves_torch_alone():
     assert (
         run("torch.set_num_threads(3)\nimport metalib.lab, metalib.cli\nprint(torch.get_num_threads())") == 3
