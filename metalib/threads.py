@@ -13,6 +13,7 @@ MKL_NUM_THREADS) in the environment, or by `torch.set_num_threads` before `settl
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,11 +81,12 @@ def _chosen(count: int) -> bool:
 
 def processors(root: str | Path = "/") -> int:
     """How many processors this process may really use: those it may run on, or fewer where a container has a
-    quota of processor time (of one and a half, one is used: two threads would wait for each other).
+    quota of processor time (of one and a half, one is used: two threads would wait for each other), or where
+    JupyterHub says one in CPU_LIMIT, which also holds where the container shows nothing of it.
 
     `root`: where `proc` and `sys` lie.
     """
-    quotas = [quota for quota in _quotas(Path(root)) if quota > 0]
+    quotas = [quota for quota in (*_quotas(Path(root)), _said()) if quota > 0]
     return max(1, min([_allowed(), *map(int, quotas)]))
 
 
@@ -114,6 +116,15 @@ def _quotas(root: Path) -> Iterator[float]:
                 if not folder.is_dir():
                     folder = root / "sys/fs/cgroup/cpu" / place
                 yield _ratio(_text(folder / f"cpu.cfs_{what}_us") for what in ("quota", "period"))
+
+
+def _said() -> float:
+    """The processors that a JupyterHub grants this server (its spawner sets CPU_LIMIT); 0 where none does."""
+    try:
+        limit = float(os.environ.get("CPU_LIMIT", ""))
+    except ValueError:
+        return 0.0
+    return limit if math.isfinite(limit) else 0.0
 
 
 def _ratio(words: object) -> float:

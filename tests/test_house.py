@@ -1,5 +1,6 @@
 """The house: lists of dependencies that agree, no pins where Colab would suffer, commands that exist."""
 
+import json
 import re
 import subprocess
 import sys
@@ -169,3 +170,15 @@ def test_the_workflows_are_valid_and_cover_every_python():
 def test_the_code_is_clean():
     answer = subprocess.run([sys.executable, "-m", "ruff", "check"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Binder's machines run Linux")
+def test_binder_starts_its_server_with_one_thread():
+    for script in ("postBuild", "start"):
+        assert (ROOT / script).stat().st_mode & 0o111, f"Binder must be able to run {script}"
+    told = "import json, os, sys; print(json.dumps([os.environ['OMP_NUM_THREADS'], sys.argv[1:]]))"
+    arguments = ["notebook", "--ip", "0.0.0.0", "two words"]
+    done = subprocess.run(
+        [ROOT / "start", sys.executable, "-c", told, *arguments], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == ["1", arguments], "the server's own command, word for word"

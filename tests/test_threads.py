@@ -16,7 +16,8 @@ LETTING_GO = {name: "" for name in (*threads.ONE_THREAD, "PYTHON_CPU_COUNT")}
 
 @pytest.fixture
 def eight(monkeypatch):
-    """Eight processors that this process may run on."""
+    """Eight processors that this process may run on, and no word from a JupyterHub."""
+    monkeypatch.delenv("CPU_LIMIT", raising=False)
     monkeypatch.setattr(threads, "_allowed", lambda: 8)
 
 
@@ -67,6 +68,17 @@ def test_a_containers_quota_counts(eight, tmp_path, groups, contents, expected):
 
 def test_without_those_files_it_is_the_processors_that_may_be_used(eight, tmp_path):
     assert threads.processors(tmp_path) == 8
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [("2.0", 2), ("1", 1), ("1.5", 1), ("0.5", 1), ("16", 8), ("0", 8), ("-1", 8), ("", 8), ("nan", 8)]
+    + [("inf", 8), ("half", 8), ("1e400", 8)],
+)
+def test_what_jupyterhub_says_counts(eight, tmp_path, monkeypatch, said, expected):
+    monkeypatch.setenv("CPU_LIMIT", said)
+    assert threads.processors(tmp_path) == expected
+    assert files(tmp_path, "0::/\n", **{"cpu.max": "100000 100000"}) == 1, "the smaller of the two"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process")
