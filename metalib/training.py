@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from metalib import checkpoint as files, threads
@@ -129,6 +131,7 @@ class Training:
 
         Raises:
             FloatingPointError: the meta-loss is not finite. The meta-parameters keep their last good values.
+            NotImplementedError: the learner needs a second derivative that PyTorch does not have.
         """
         began = time.perf_counter()
         self.learner.train()
@@ -136,7 +139,7 @@ class Training:
             batch = on_learners_device(self.tasks.sample(self.meta_batch, self.generator), self.learner)
             self._optimiser.zero_grad(set_to_none=True)
             loss = self.learner.loss(batch)
-            loss.backward()
+            _differentiate(loss)
         value = loss.item()
         # Infinite slopes of a finite loss would make the parameters useless as well.
         slopes = sum(p.grad.sum() for p in self._trained if p.grad is not None)
@@ -275,6 +278,24 @@ class Training:
 
 
 _PARTS = ("format", "made", "where", "learner", "optimiser", "generator", "random", "history")
+
+
+def _differentiate(loss: Tensor) -> None:
+    """Raises NotImplementedError where PyTorch cannot differentiate an inner gradient once more."""
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        reason = str(error).strip().partition("\n")[0]
+        if not re.search(
+            "derivative for .* not implemented|differentiate twice|double backward", reason, re.I
+        ):
+            raise
+        raise NotImplementedError(
+            _(
+                "An operation of the model has no second derivative in PyTorch ({reason}). Build that part "
+                "of other operations, or train with first_order=True."
+            ).format(reason=reason.rstrip("."))
+        ) from error
 
 
 def _refused(path: str | Path, reason: str) -> str:

@@ -160,6 +160,23 @@ def twice():
     return nn.Sequential(layer, act, layer, act)
 
 
+class Pretrained(nn.Module):
+    """Stays in evaluation mode, with the statistics that it has."""
+
+    def __init__(self, body, frozen=True):
+        super().__init__()
+        self.body = body.eval().requires_grad_(not frozen)
+        for name, buffer in body.named_buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(torch.rand(buffer.shape) + (name.endswith("var") or -0.5))
+
+    def train(self, mode=True):
+        return self
+
+    def forward(self, x):
+        return self.body(x)
+
+
 BLOCKS = {
     "linear": lambda: nn.Linear(WIDTH, WIDTH),
     "no bias": lambda: nn.Linear(WIDTH, WIDTH, bias=False),
@@ -181,6 +198,10 @@ BLOCKS = {
     "layer norm": lambda: nn.LayerNorm(WIDTH),
     "group norm": lambda: nn.GroupNorm(2, WIDTH),
     "batch norm": lambda: nn.BatchNorm1d(WIDTH, track_running_stats=False),
+    "statistics kept, frozen": lambda: Pretrained(nn.BatchNorm1d(WIDTH)),
+    "statistics kept, adapting": lambda: Pretrained(
+        nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.BatchNorm1d(WIDTH)), frozen=False
+    ),
     "weight norm": lambda: parametrizations.weight_norm(nn.Linear(WIDTH, WIDTH)),
     "branching": Branching,
     "view": Viewing,
@@ -367,6 +388,14 @@ PICTURES = {
     ),
     "tied": lambda: nn.Sequential(*([nn.Conv2d(2, 2, 3, padding=1)] * 2), Scale()),
     "watched": lambda: watched_picture(),
+    "statistics kept": lambda: nn.Sequential(
+        *(
+            Pretrained(layer, False)
+            for layer in (nn.BatchNorm2d(2), nn.InstanceNorm2d(2, track_running_stats=True))
+        ),
+        nn.Conv2d(2, 2, 3, padding=1),
+        nn.BatchNorm2d(2),
+    ).eval(),
     "with a view": lambda: nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), Reshaped()),
 }
 
@@ -429,6 +458,29 @@ def test_a_neural_process_encodes_each_task_by_itself(names):
     for task in range(3):
         encoded = learner.model["encoder"](torch.cat([x[task], y[task]], dim=-1))
         close(found[task], encoded.mean(dim=0))
+
+
+class Looking(nn.Module):
+    """A recurrent network that notes whether cuDNN, which cannot be differentiated twice, may be used."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self.body, self.seen = nn.GRU(2, 2, batch_first=True), seen
+
+    def forward(self, x):
+        self.seen.append(torch.backends.cudnn.enabled)
+        return self.body(x.unflatten(1, (2, 2)))[0].flatten(1)
+
+
+def test_a_recurrent_network_adapts_without_cudnn_and_embeds_with_it():
+    model, batch, before = Looking([]).double(), batch_of(2), torch.backends.cudnn.enabled
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        MAML(model, 0.05, 1).loss(batch)
+        assert set(model.seen) == {False}
+        model.seen.clear()
+        ProtoNet(model).embed(batch.query_x)
+    assert set(model.seen) == {before} and torch.backends.cudnn.enabled == before
 
 
 # --- what is said
@@ -592,6 +644,24 @@ def test_models_that_cannot_be_followed_are_refused_when_the_learner_is_made(mak
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match=words):
             make()
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_statistics_that_begin_to_be_learned_later_are_refused_then(one_by_one):
+    norm = nn.BatchNorm1d(WIDTH)
+    model = nn.Sequential(nn.Linear(WIDTH, WIDTH), norm).double().eval()
+    learner, batch = MAML(model, 0.05, 1, transductive=not one_by_one), batch_of(2)
+    fast, before = learner.adapt(batch.support_x, batch.support_y), state_of(model)[1]
+    learner.train()
+    for call in (
+        lambda: learner.loss(batch),
+        lambda: learner.adapt(batch.support_x, batch.support_y),
+        lambda: learner.predict(fast, batch.query_x),
+    ):
+        with pytest.raises(ValueError, match="keep it in evaluation mode"):
+            call()
+    assert state_of(model)[1] == before
+    assert learner.eval().loss(batch).isfinite()
 
 
 def test_a_model_made_in_inference_mode_is_refused():

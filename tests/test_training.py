@@ -163,6 +163,23 @@ def test_a_loss_that_explodes_is_said_and_the_last_good_weights_stay():
     assert torch.equal(before, weights(learner))
 
 
+class Bag(nn.Module):
+    """Its embedding bag has no second derivative in PyTorch."""
+
+    def __init__(self):
+        super().__init__()
+        self.bag, self.head = nn.EmbeddingBag(12, 4), nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.head(self.bag((x + 6).long()))
+
+
+def test_an_operation_without_a_second_derivative_is_named():
+    with pytest.raises(NotImplementedError, match=r"embedding_bag.* train with first_order=True"):
+        fit(MAML(Bag(), 0.1), TASKS, 1, generator(), progress=False)
+    fit(MAML(Bag(), 0.1, first_order=True), TASKS, 2, generator(), progress=False)
+
+
 @pytest.mark.parametrize(
     "run, error, words",
     [

@@ -172,13 +172,13 @@ def _vmapped(model: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Any:
 
     if layers.is_known(model):
         return vmap(known, randomness="different")(dict(own), x)
-    with _exact_attention():
+    with _exact_attention(), _exact_recurrence(model, own):
         return vmap(one, randomness="different")(dict(own), x)
 
 
 def _loop(model: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Any:
     outputs = []
-    with _exact_attention():
+    with _exact_attention(), _exact_recurrence(model, own):
         for task in range(len(x)):
             with running_with(model, {name: value[task] for name, value in own.items()}) as buffers:
                 outputs.append(_checked(model, model(x[task]), x.shape[1:2]))
@@ -186,19 +186,34 @@ def _loop(model: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Any:
     return torch.stack(outputs)
 
 
-_attention = threading.RLock()
+_switches = threading.RLock()
 
 
 @contextmanager
 def _exact_attention() -> Iterator[None]:
     """Attention by the kernel that can be differentiated twice; the quick ones have one derivative only.
 
-    The switch is one for the whole process, so one thread at a time has it.
+    The switches are those of the whole process, so one thread at a time has them.
     """
     if not torch.is_grad_enabled():
         yield
         return
-    with _attention, sdpa_kernel(SDPBackend.MATH):
+    with _switches, sdpa_kernel(SDPBackend.MATH):
+        yield
+
+
+@contextmanager
+def _exact_recurrence(model: nn.Module, own: Mapping[str, Tensor]) -> Iterator[None]:
+    """Recurrent layers that are adapting without cuDNN, whose version on a GPU has one derivative only, and
+    none in evaluation mode. One thread at a time, as above."""
+    cudnn = torch.backends.cudnn
+    if not own or not torch.is_grad_enabled() or not any(isinstance(m, nn.RNNBase) for m in model.modules()):
+        yield
+        return
+    with (
+        _switches,
+        cudnn.flags(False, cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic, cudnn.allow_tf32),
+    ):
         yield
 
 
@@ -358,18 +373,30 @@ def check_batchable(model: nn.Module) -> None:
 
     Raises:
         TypeError: not a module.
-        ValueError: see :func:`check_model`; normalisation that tracks running statistics, or a model without
-            parameters.
+        ValueError: see :func:`check_model` and :func:`check_statistics`; or a model without parameters.
     """
     check_model(model)
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
-    if any(m.track_running_stats for m in norms):
+    check_statistics(model)
+    if not any(True for _p in model.parameters()):
+        raise ValueError(_("The model has no parameters, so there is nothing to adapt."))
+
+
+def check_statistics(model: nn.Module) -> None:
+    """Refuse normalisation that is learning running statistics just now. In evaluation mode it uses those
+    that it has, as a pretrained part does that stays as it is.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if torch.compiler.is_compiling():  # what is compiled was looked at before
+        return
+    norms = (m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase))
+    if any(norm.training and norm.track_running_stats for norm in norms):
         raise ValueError(
             _(
                 "The model's batch normalisation tracks running statistics, which the tasks of a batch "
                 "would overwrite for each other. Make it with track_running_stats=False, or use group "
-                "normalisation."
+                "normalisation. In a pretrained part that is to stay as it is, keep it in evaluation mode, "
+                "with a train() of its own that changes nothing."
             )
         )
-    if not any(True for _p in model.parameters()):
-        raise ValueError(_("The model has no parameters, so there is nothing to adapt."))

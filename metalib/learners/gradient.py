@@ -41,7 +41,8 @@ class GradientLearner(Learner):
 
     Args:
         model: any ``nn.Module`` mapping ``(N, ...)`` to ``(N, ...)``. Its batch normalisation must not track
-            statistics. Every task finds its buffers as they are; what a task writes there is dropped.
+            statistics, unless it stays in evaluation mode. Every task finds its buffers as they are; what a
+            task writes there is dropped.
         alpha: the inner step size α, a finite number ≥ 0. Its unit is that of a *mean* loss over the support
             set.
         steps: inner steps a task; 0 is the starting point itself.
@@ -105,6 +106,7 @@ class GradientLearner(Learner):
 
     def predict(self, adapted: FastWeights, query_x: Tensor) -> Tensor:
         """The adapted model's output ``(T, Q, ...)``."""
+        batched.check_statistics(self.model)
         query_x = fitting(self.model, query_x)
         if self.transductive or not uses_batch_statistics(self.model):
             return batched.forward(self.model, adapted, query_x)
@@ -145,6 +147,7 @@ class GradientLearner(Learner):
             raise RuntimeError(
                 _("Adapting takes gradients, which torch.inference_mode() forbids: use torch.no_grad().")
             )
+        batched.check_statistics(self.model)
         support_x = fitting(self.model, support_x)
         own, alpha = self.model.parameters(), self.step_sizes()
         keep_graph = self._second_order and (torch.compiler.is_compiling() or self._keeps_graph(own))
@@ -293,6 +296,7 @@ class MAML(GradientLearner):
     def _compiled_or_none(self, what: str, batch: TaskBatch) -> Tensor | None:
         if self._compiled is None or torch.is_inference_mode_enabled():
             return None
+        batched.check_statistics(self.model)
         states = batched.random_states(batch.query_x)
         try:
             return getattr(self._compiled, what)(batch)

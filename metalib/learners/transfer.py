@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from metalib.i18n import _
 from metalib.learners import batched
-from metalib.learners.base import batch_norms, fitting
+from metalib.learners.base import fitting
 from metalib.learners.gradient import FastWeights, FromScratch
 from metalib.learners.metric import ProtoNet
 from metalib.learners.swapped import copied
@@ -58,8 +58,6 @@ class FineTuning(FromScratch):
         whole = adapts == "all"
         # A linear layer of any size: each task brings weights of its own.
         model = nn.Sequential(embedding.encoder if whole else nn.Identity(), nn.Flatten(), nn.Linear(1, 1))
-        for norm in batch_norms(model):
-            norm.track_running_stats = False  # they are used as they are and never changed
         super().__init__(model, alpha, steps, adapts=lambda name: whole or name.startswith("2."), **options)
         self.embedding, self.whole = embedding, whole
         self.eval()
