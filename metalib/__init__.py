@@ -17,6 +17,7 @@ _HOME = {
     "metalib.learners": (
         "FineTuning",
         "FromScratch",
+        "ImplicitMAML",
         "JointTraining",
         "Learner",
         "LogisticRegression",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which run not
         MAML as MAML,
         FineTuning as FineTuning,
         FromScratch as FromScratch,
+        ImplicitMAML as ImplicitMAML,
         JointTraining as JointTraining,
         Learner as Learner,
         LogisticRegression as LogisticRegression,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -173,3 +175,44 @@ def multiplications(work: Callable[[], Result]) -> tuple[int, Result]:
     with FlopCounterMode(display=False) as counter:
         result = work()
     return counter.get_total_flops() // 2, result  # it counts an addition with each multiplication
+
+
+def peak_memory(work: Callable[[], Result]) -> tuple[int, Result]:
+    """How many bytes the tensors made in ``work()`` hold at most at one time, its backward passes included,
+    and what it returns.
+
+    Every tensor counts from the operation that makes it until it is let go: what autograd keeps for later, θ′
+    and what a step needs for a moment. So the count is the same at every run and on every machine. What was
+    there before does not count, nor what an operation needs inside itself.
+    """
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Peak(TorchDispatchMode):
+        now = most = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = func(*args, **kwargs or {})
+            given = {id(t.untyped_storage()) for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+            for tensor in tree_leaves(made):
+                if isinstance(tensor, Tensor):
+                    self.count(tensor.untyped_storage(), given)
+            return made
+
+        def count(self, storage: torch.UntypedStorage, given: set[int]) -> None:
+            if id(storage) in known or id(storage) in given:  # a view, or changed in place
+                return
+            known.add(id(storage))
+            self.now += storage.nbytes()
+            self.most = max(self.most, self.now)
+            weakref.finalize(storage, self.gone, id(storage), storage.nbytes())
+
+        def gone(self, key: int, size: int) -> None:
+            known.discard(key)
+            self.now -= size
+
+    gc.collect()
+    known: set[int] = set()
+    with Peak() as peak:
+        result = work()
+    return peak.most, result

@@ -302,6 +302,9 @@ def agrees(names, tasks, steps, first_order, training):
         with torch.no_grad():
             quiet = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
         close(quiet, predictions.detach())
+        again = MAML(model, 0.05, steps, first_order, checkpoint=1).train(training).loss(batch)
+        close(again, loss)
+        close(gradient_of(again, model), gradient)
     assert state_of(model) == before
     copy.deepcopy(model)  # nothing of a graph, and of no task, has stayed behind
     return learner

@@ -3,6 +3,7 @@
 from metalib.learners.base import Learner
 from metalib.learners.gradient import MAML, FastWeights, FromScratch, GradientLearner, JointTraining, Reptile
 from metalib.learners.guarded import Guarded
+from metalib.learners.implicit import ImplicitMAML
 from metalib.learners.logistic import LogisticRegression
 from metalib.learners.losses import task_losses
 from metalib.learners.metric import DISTANCE_LABELS, DISTANCES, NearestCentroid, ProtoNet
@@ -20,6 +21,7 @@ __all__ = [
     "FromScratch",
     "GradientLearner",
     "Guarded",
+    "ImplicitMAML",
     "JointTraining",
     "Learner",
     "LogisticRegression",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -284,6 +284,11 @@ def restore(states: RandomStates) -> None:
     """The random numbers as they were."""
     for _get, put, state in states:
         put(state)
+
+
+def is_transformed(tensors: Iterable[Tensor]) -> bool:
+    """Whether somebody differentiates, or runs over a batch, by ``torch.func``."""
+    return any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in tensors)
 
 
 # --- compiled

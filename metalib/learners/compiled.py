@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -80,7 +80,7 @@ class Compiled:
             Exception: it cannot be compiled, or what is compiled computes something else.
         """
         trained = self._trained()
-        if _is_transformed(trained.values()):
+        if batched.is_transformed(trained.values()):
             return self._whole.learner.uncompiled_losses(batch)
         losses, number = self._losses(self._whole, *map(ordinary, batch))
         if number not in self._compared:
@@ -97,7 +97,7 @@ class Compiled:
         if (
             not (trained and self._alone and torch.is_grad_enabled())
             or any(part.requires_grad for part in batch)
-            or _is_transformed(trained.values())
+            or batched.is_transformed(trained.values())
         ):
             return self.losses(batch).mean()
         with torch.no_grad():  # the gradient is in the program
@@ -245,11 +245,6 @@ def _trained(module: nn.Module, prefix: str, found: dict[str, Tensor]) -> dict[s
         if part is not None:
             _trained(part, f"{prefix}{name}.", found)
     return found
-
-
-def _is_transformed(tensors: Iterable[Tensor]) -> bool:
-    """Whether somebody differentiates, or runs over a batch, by ``torch.func``."""
-    return any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in tensors)
 
 
 def _leaves(loss: Tensor) -> set[int]:

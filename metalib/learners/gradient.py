@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from metalib.i18n import _
 from metalib.learners import batched
 from metalib.learners.base import Learner, fitting, uses_batch_statistics
+from metalib.learners.checkpointed import check_checkpoint, segmented
 from metalib.learners.compiled import Compiled, why_not
 from metalib.learners.losses import LossFn, check_loss_fn, task_losses
 from metalib.learners.swapped import copied
@@ -155,10 +156,21 @@ class GradientLearner(Learner):
         fast.support_x = support_x
         yield fast
         for _step in range(steps):
-            gradient = support_gradient(self.model, fast, support_x, support_y, self.loss_fn, keep_graph)
-            fast = FastWeights({name: value - alpha[name] * gradient[name] for name, value in fast.items()})
+            fast = FastWeights(self.stepped(fast, alpha, support_x, support_y, keep_graph))
             fast.support_x = support_x
             yield fast
+
+    def stepped(
+        self,
+        fast: Mapping[str, Tensor],
+        alpha: Mapping[str, Tensor | float],
+        x: Tensor,
+        y: Tensor,
+        keep_graph: bool,
+    ) -> dict[str, Tensor]:
+        """One inner step from ``fast``: θ′ − α ∇L(θ′; support)."""
+        gradient = support_gradient(self.model, fast, x, y, self.loss_fn, keep_graph)
+        return {name: value - alpha[name] * gradient[name] for name, value in fast.items()}
 
 
 def support_gradient(
@@ -211,6 +223,11 @@ class MAML(GradientLearner):
         model, alpha, steps, loss_fn, adapts, transductive: see :class:`GradientLearner`.
         first_order: treat the inner gradient as a constant: first-order MAML. The meta-gradient is then
             ∇L(θ′; query).
+        checkpoint: keep only every few points of the inner loop and take the steps between again in the
+            backward pass: about √steps segments for ``True``, so many steps a segment for a number. The
+            meta-gradient is the same; memory grows with √steps in place of steps, and time by about half.
+            ``adapt_path`` and ``descend`` hand out every point, so they keep all. Such a meta-loss has no
+            second derivative.
         learn_alpha: make α a meta-parameter, one number for each entry of each adapted parameter, starting
             from ``alpha``: Meta-SGD (Li et al. 2017).
         compile: compile the meta-loss and its gradient as one with ``torch.compile``: a first call of half a
@@ -230,10 +247,13 @@ class MAML(GradientLearner):
         adapts: Callable[[str], bool] | str | None = None,
         learn_alpha: bool = False,
         transductive: bool = True,
+        checkpoint: bool | int = False,
         compile: bool = False,
     ):
         super().__init__(model, alpha, steps, loss_fn=loss_fn, adapts=adapts, transductive=transductive)
-        self.first_order = first_order
+        self.first_order, self.checkpoint = first_order, check_checkpoint(checkpoint)
+        if compile and checkpoint:
+            raise ValueError(_("compile=True and checkpoint= do not go together: choose speed or memory."))
         self.alphas: nn.ParameterList | None = None
         if learn_alpha:
             own = dict(model.named_parameters())
@@ -278,6 +298,16 @@ class MAML(GradientLearner):
         if self.alphas is None:
             return super().step_sizes()
         return dict(zip(self.adapted_names, self.alphas, strict=True))
+
+    def adapt(self, support_x: Tensor, support_y: Tensor, steps: int | None = None) -> FastWeights:
+        own = list(self.parameters())
+        if not (self.checkpoint and self._second_order and self._keeps_graph(self.model.parameters())) or (
+            batched.is_transformed(own)
+        ):
+            return super().adapt(support_x, support_y, steps)
+        start = next(self.descend(support_x, support_y, 0))
+        steps = self.steps if steps is None else check_steps(steps)
+        return segmented(self, start, support_y, steps)
 
     def loss(self, batch: TaskBatch) -> Tensor:
         # A class with other query losses is served by these.

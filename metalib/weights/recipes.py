@@ -31,7 +31,15 @@ TEST_SEED = 20_000
 
 LEARNERS: dict[str, Callable[..., Trainable]] = {
     name: getattr(learners, name)
-    for name in ("MAML", "Reptile", "JointTraining", "ProtoNet", "NearestCentroid", "NeuralProcess")
+    for name in (
+        "MAML",
+        "ImplicitMAML",
+        "Reptile",
+        "JointTraining",
+        "ProtoNet",
+        "NearestCentroid",
+        "NeuralProcess",
+    )
 }
 LEARNERS |= {"PolicyMAML": rl.PolicyMAML, "PolicyJoint": rl.PolicyJoint, "RL2": rl.RL2}
 MODELS: dict[str, Callable[..., nn.Module]] = {
