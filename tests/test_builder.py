@@ -202,6 +202,29 @@ def test_an_exercise_becomes_statement_stub_and_check(course):
     ]
 
 
+def test_citations_and_terms_lead_to_the_chapter_that_has_the_lists(course):
+    shutil.copy(ROOT / "chapters" / "source" / "references.bib", course / "chapters" / "source")
+    shutil.copy(ROOT / "chapters" / "source" / "glossary.toml", course / "chapters" / "source")
+    edit(course, "More prose.", "The query set [@finn2017maml]. The query set.")
+    plain = composed(course)["97_toy"]
+    assert "The query set (Finn et al., 2017). The query set." in [cell.source for cell in plain.cells]
+    edit(course, "## 1 End\n", "## 1 End\n\n```{bibliography}\n```\n\n```{glossary}\n```\n", "98_after")
+    after = composed(course)
+    (text,) = [cell.source for cell in after["97_toy"].cells if cell.source.startswith("The [query set](")]
+    cited, met = re.findall(r'\(98_after.ipynb#([\w-]+) "', text), text.count("query set")
+    assert cited == ["term-query-set", "ref-finn2017maml"] and met == 2
+    # an author's cell keeps its id when its links change
+    assert [cell.id for cell in after["97_toy"].cells] == [cell.id for cell in plain.cells]
+    lists = [cell.source for cell in after["98_after"].cells if cell.cell_type == "markdown"][1]
+    for anchor in cited:
+        assert lists.count(f'<a id="{anchor}"></a>') == 1
+    edit(course, "[@finn2017maml]", "[@finn2017mmal]")
+    with pytest.raises(
+        sources.ChapterError, match=r"^97_toy.md:\d+: references.bib has no entry 'finn2017mmal'.$"
+    ):
+        composed(course)
+
+
 def test_ids_follow_the_content_and_are_unique(course):
     edit(course, "More prose.", "More prose.\n\n```{code-cell}\n1 + 1\n```\n\n```{code-cell}\n1 + 1\n```")
     before = composed(course)["97_toy"]

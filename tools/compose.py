@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import citations
+import glossary
 import nbformat
+from citations import Citations
+from glossary import Glossary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sources import Chapter, tags
 from translation import translated
@@ -123,15 +127,22 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
         markdown(title_block(chapter, chapters, repository.removesuffix("/")), "title"),
         code(setup, "setup", ["setup"]),
     ]
+    cite = Citations(chapter, root, home(citations.MARK, chapter, chapters))
+    name = Glossary(chapter, root, home(glossary.MARK, chapter, chapters))
     asked, predicted = [], []
     for cell in chapter.cells:
         marks, source = tags(cell), cell.source.strip()
         if cell.cell_type == "markdown":
-            if re.search(r"^(```+\{|:::|# )", source, re.MULTILINE):
+            listed = source.replace(citations.MARK, "").replace(glossary.MARK, "")
+            if re.search(r"^(```+\{|:::|# )", listed, re.MULTILINE):
                 chapter.refuse(
                     f"a MyST directive or a second title does not belong in the prose: {source[:60]!r}"
                 )
-            cells.append(markdown(source))
+            text = cite.write(name.write(source))
+            text = text.replace(citations.MARK, citations.bibliography(root))
+            text = text.replace(glossary.MARK, glossary.table(root, chapters))
+            # Named by what its author wrote: a cell keeps its id when the glossary changes.
+            cells.append(markdown(text, identifier("markdown", source)))
         elif {"exercise", "quiz"} & set(marks):
             try:
                 item = exercises.get(source)
@@ -155,6 +166,16 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
         cells.append(markdown(labels.next.format(link=link), "next-chapter"))
     unique_ids(cells)
     return new_notebook(cells=cells, metadata=copy.deepcopy(NOTEBOOK_METADATA))
+
+
+def home(mark: str, chapter: Chapter, chapters: list[Chapter]) -> str | None:
+    """The file with what `mark` stands for, seen from a chapter: in its own language, else in English."""
+    there = {
+        each.language: each.file(chapter.language)
+        for each in chapters
+        if any(cell.cell_type == "markdown" and mark in cell.source for cell in each.cells)
+    }
+    return there.get(chapter.language, there.get("en"))
 
 
 def prediction_in(chapter: Chapter, source: str) -> list[str]:
@@ -237,8 +258,8 @@ def quiz_cells(item) -> list:
     return [code(f'exercises.get("{item.id}")', "quiz", ["quiz"])]
 
 
-def markdown(source: str, id: str = ""):
-    return new_markdown_cell(source, id=id or identifier("markdown", source))
+def markdown(source: str, id: str):
+    return new_markdown_cell(source, id=id)
 
 
 def code(source: str, id: str = "", tags: list | None = None, metadata: dict | None = None):

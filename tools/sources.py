@@ -8,9 +8,10 @@ from pathlib import Path
 
 import jupytext
 
-HEADER = {"title": str, "minutes": int, "seconds": int, "goals": list, "before": list}
-TRANSLATED = {"title": str, "goals": list, "translates": dict}  # the rest is the English chapter's
-OPTIONAL = {"before": [], "translates": {}}
+HEADER = {"title": str, "minutes": int, "seconds": int, "goals": list, "before": list, "unlinked": list}
+# The rest of a translation's header is the English chapter's.
+TRANSLATED = {"title": str, "goals": list, "translates": dict, "unlinked": list}
+OPTIONAL = {"before": [], "translates": {}, "unlinked": []}
 
 
 class ChapterError(Exception):
@@ -25,6 +26,7 @@ class Chapter:
     header: dict
     cells: list
     language: str = "en"
+    text: str = ""
 
     @property
     def number(self) -> str:
@@ -44,8 +46,10 @@ class Chapter:
     def link(self, seen_from: str = "en") -> str:
         return f"[{self.number} {self.header['title']}]({self.file(seen_from)})"
 
-    def refuse(self, reason: str):
-        raise ChapterError(f"{self.path}.md: {reason}.")
+    def refuse(self, reason: str, at: str = ""):
+        """Stop, and say why; with the line in which `at` stands first."""
+        line = f":{self.text[: self.text.index(at)].count(chr(10)) + 1}" if at and at in self.text else ""
+        raise ChapterError(f"{self.path}.md{line}: {reason}.")
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,12 @@ def key(cell) -> str | None:
 
 def read(path: Path, language: str = "en") -> Chapter:
     """Read a source; refuse a header that is incomplete or has unknown keys, and a name given twice."""
-    notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
+    text = path.read_text(encoding="utf-8")
+    notebook = jupytext.reads(text, fmt="md:myst")
     header = {key: value for key, value in notebook.metadata.items() if key != "jupytext"}
     known = HEADER if language == "en" else TRANSLATED
     given = {key: value for key, value in OPTIONAL.items() if key in known}
-    chapter = Chapter(path.stem, {**given, **header}, notebook.cells, language)
+    chapter = Chapter(path.stem, {**given, **header}, notebook.cells, language, text)
     if not re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem):
         chapter.refuse("a chapter's name must look like 03_maml")
     for name in known.keys() | header.keys():
