@@ -4,6 +4,8 @@ from metalib.learners.base import Learner
 from metalib.learners.gradient import MAML, FastWeights, FromScratch, GradientLearner, JointTraining, Reptile
 from metalib.learners.guarded import Guarded
 from metalib.learners.implicit import ImplicitMAML
+from metalib.learners.in_context import InContext
+from metalib.learners.linear import PoolPosterior, RidgeRegression
 from metalib.learners.logistic import LogisticRegression
 from metalib.learners.losses import task_losses
 from metalib.learners.metric import DISTANCE_LABELS, DISTANCES, NearestCentroid, ProtoNet
@@ -22,6 +24,7 @@ __all__ = [
     "GradientLearner",
     "Guarded",
     "ImplicitMAML",
+    "InContext",
     "JointTraining",
     "Learner",
     "LogisticRegression",
@@ -30,9 +33,11 @@ __all__ = [
     "NGramCentroid",
     "NearestCentroid",
     "NeuralProcess",
+    "PoolPosterior",
     "ProtoNet",
     "Reptile",
     "Restandardised",
+    "RidgeRegression",
     "SmoothCurve",
     "SoftKMeans",
     "neural_process_net",

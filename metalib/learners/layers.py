@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+from metalib.attention import Attention, Block, ContextTransformer, LinearAttention
 from metalib.learners.base import batch_norms
 from metalib.models import GramEmbedding
 
@@ -49,6 +50,9 @@ _EXAMPLE_LAYERS = _IMAGE_LAYERS | {
     nn.InstanceNorm1d,
     nn.BatchNorm1d,
 }
+
+_SEQUENCE_LAYERS = _EXAMPLE_LAYERS | {nn.ModuleList, Attention, Block, ContextTransformer, LinearAttention}
+"""An example of these is a whole sequence."""
 
 _SUMS = (ELEMENTWISE | _EXAMPLE_LAYERS) - {
     nn.BatchNorm1d,
@@ -145,7 +149,7 @@ def only_sums(model: nn.Module) -> bool:
 def judges_alone(model: nn.Module) -> bool:
     """Whether each example's output is known to depend on no other example, so that tasks may be mixed."""
     return not has_hooks(model) and all(
-        type(part) in _EXAMPLE_LAYERS
+        type(part) in _SEQUENCE_LAYERS
         and not (type(part) is nn.Flatten and part.start_dim != 1)
         and not (isinstance(part, nn.modules.batchnorm._BatchNorm) and _uses_its_batch(part))
         for part in model.modules()

@@ -4,6 +4,7 @@ from metalib.tasks.batch import TaskBatch
 from metalib.tasks.changed import Changed
 from metalib.tasks.episodes import Episodes
 from metalib.tasks.gaussian_process import GaussianProcessTasks
+from metalib.tasks.linear import LinearTasks
 from metalib.tasks.sine import SineTasks, Waves, sine
 from metalib.tasks.unbalanced import Unbalanced
 from metalib.tasks.unlabelled import UNLABELLED, PartlyLabelled
@@ -13,6 +14,7 @@ __all__ = [
     "Changed",
     "Episodes",
     "GaussianProcessTasks",
+    "LinearTasks",
     "PartlyLabelled",
     "SineTasks",
     "TaskBatch",

@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from metalib import data, learners, models, rl
+from metalib import attention, data, learners, models, rl
 from metalib.evaluation import Evaluation, Samples, evaluate
 from metalib.i18n import _
 from metalib.learners.base import Trainable
-from metalib.tasks import Episodes, SineTasks
+from metalib.tasks import Episodes, LinearTasks, SineTasks
 from metalib.tasks.batch import check_positive, check_whole
 from metalib.training import Training
 
@@ -39,6 +39,7 @@ LEARNERS: dict[str, Callable[..., Trainable]] = {
         "ProtoNet",
         "NearestCentroid",
         "NeuralProcess",
+        "InContext",
     )
 }
 LEARNERS |= {"PolicyMAML": rl.PolicyMAML, "PolicyJoint": rl.PolicyJoint, "RL2": rl.RL2}
@@ -47,12 +48,15 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "conv4": models.conv4,
     "word_net": models.word_net,
     "neural_process_net": learners.neural_process_net,
+    "linear_attention": attention.LinearAttention,
+    "context_transformer": attention.ContextTransformer,
     "gaussian_policy": rl.GaussianPolicy,
     "recurrent_policy": rl.RecurrentPolicy,
 }
 TASKS: dict[str, Callable[..., Samples]] = {
     "sine": SineTasks,
     "episodes": Episodes,
+    "linear": LinearTasks,
     "navigation": rl.NavigationTasks,
     "bandits": rl.BernoulliBandits,
 }
