@@ -8,9 +8,13 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from metalib import doctor
+from metalib import doctor, launch
 from metalib.i18n import _, language, use_language
+
+if TYPE_CHECKING:
+    from metalib.team import Team
 
 # What needs torch is imported by the commands themselves: the doctor must be able to say that torch is
 # missing.
@@ -46,6 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--iterations", type=int, help="meta-iterations instead of the recipe's")
     train.add_argument("--seed", type=int, help="a seed instead of the recipe's")
     train.add_argument("--device", help="cpu or cuda (default: a GPU where there is one)")
+    train.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="share out each meta-batch among so many processes of this machine (several: torchrun)",
+    )
     train.add_argument("--no-compile", action="store_true", help="do without torch.compile")
     train.set_defaults(call=_train)
 
@@ -64,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     curves.set_defaults(call=_curves)
 
     options = parser.parse_args(arguments)
+    options.arguments = sys.argv[1:] if arguments is None else arguments
     try:
         status = options.call(options)
         sys.stdout.flush()
@@ -134,9 +145,27 @@ def _doctor(_options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from metalib.tasks.batch import check_positive
+    from metalib.team import TeamBroken, joined
+
+    if options.processes is not None:
+        check_positive(processes=options.processes)
+        if options.processes > 1 and not launch.is_launched():
+            return launch.run(options.arguments, options.processes)
+    launch.end_with_parent()
+    try:
+        with joined() as team:
+            return _train_with(options, team)
+    except TeamBroken as error:
+        print(_sentence(error), file=sys.stderr)
+        return launch.BROKEN
+
+
+def _train_with(options: argparse.Namespace, team: Team) -> int:
     from metalib import threads, weights
     from metalib.paths import check_writable
     from metalib.tasks.batch import check_positive
+    from metalib.team import own_device
     from metalib.training import run
 
     threads.settle(spare=0)  # a program of its own
@@ -145,15 +174,19 @@ def _train(options: argparse.Namespace) -> int:
         recipe = recipe.with_seed(options.seed)
     iterations = recipe.training["iterations"] if options.iterations is None else options.iterations
     check_positive(iterations=iterations)
-    device = _device(options.device)
+    device = own_device(_device(options.device))
     faster = {"compile": True} if recipe.training.get("compile") and not options.no_compile else {}
     learner = recipe.build(**faster).to(device)
-    # Whatever can fail afterwards fails now: a folder that cannot be written, an evaluation that cannot be.
     checkpoint = options.output / f"{recipe.name}.checkpoint"
-    check_writable(checkpoint, *weights.paths_of(options.output, recipe))
-    training = recipe.trainer(learner)
-    recipe.rehearse(learner)
+    training = recipe.trainer(learner, team)
+    if team.leads:
+        # Whatever can fail afterwards fails now: a folder that cannot be written, an evaluation that cannot
+        # be.
+        check_writable(checkpoint, *weights.paths_of(options.output, recipe))
+        recipe.rehearse(learner)
     history = run(training, iterations, checkpoint=checkpoint)
+    if not team.leads:
+        return 130 if history.interrupted else 0
     print(history)
     if history.interrupted:
         print(_("The checkpoint is {path}; the same command goes on from there.").format(path=checkpoint))
@@ -164,6 +197,8 @@ def _train(options: argparse.Namespace) -> int:
     for name in ("iterations", "seed"):
         if getattr(options, name) is not None:
             command += f" --{name} {getattr(options, name)}"
+    if team.size > 1:
+        command += f" --processes {team.size}"
     seconds = history.seconds + time.perf_counter() - began
     path = weights.save(
         options.output, recipe, learner, results, command=command, iterations=iterations, seconds=seconds

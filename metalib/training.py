@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import re
 import signal
+import tempfile
 import threading
 import time
 import warnings
@@ -37,6 +39,7 @@ from metalib.learners.base import Trainable, check_learner
 from metalib.paths import check_writable
 from metalib.randomness import governed
 from metalib.tasks.batch import check_generator, check_whole
+from metalib.team import ALONE, Team
 
 FORMAT = 1
 """Of the checkpoints; raise with every change that an older metalib could not read."""
@@ -61,6 +64,8 @@ class Training:
         validation: tasks to score every ``validate_every`` iterations, always the same ``validation_tasks``
             ones.
         about: what else must be the same where a checkpoint is gone on from, such as a recipe's seed.
+        team: the processes that share out each meta-batch; see :mod:`metalib.team`. The first of them scores
+            the validation tasks.
 
     Raises:
         TypeError: something is of another kind.
@@ -79,6 +84,7 @@ class Training:
     validation_tasks: int = 100
     history: History = field(default_factory=History)
     about: Mapping[str, Any] = field(default_factory=dict)
+    team: Team = ALONE
 
     def __post_init__(self) -> None:
         check_learner(self.learner, Trainable)
@@ -136,11 +142,17 @@ class Training:
         began = time.perf_counter()
         self.learner.train()
         with governed(self.generator, self._trained[0].device):
-            batch = on_learners_device(self.tasks.sample(self.meta_batch, self.generator), self.learner)
+            drawn = self.team.part(self.tasks.sample(self.meta_batch, self.generator))
             self._optimiser.zero_grad(set_to_none=True)
-            loss = self.learner.loss(batch)
-            _differentiate(loss)
-        value = loss.item()
+            self.team.check(self.learner)
+            loss = None
+            if self.team.rank:  # other tasks, other random numbers of the model's
+                torch.manual_seed(torch.initial_seed() + self.team.rank)
+            if self.team.size == 1 or len(drawn):
+                loss = self.learner.loss(on_learners_device(drawn, self.learner))
+                _differentiate(loss)
+        share = 1.0 if self.team.size == 1 else len(drawn) / self.meta_batch
+        value = self.team.add_up(self._trained, loss, share)
         # Infinite slopes of a finite loss would make the parameters useless as well.
         slopes = sum(p.grad.sum() for p in self._trained if p.grad is not None)
         if not (math.isfinite(value) and math.isfinite(float(slopes))):
@@ -159,7 +171,7 @@ class Training:
             self._optimiser.param_groups[0]["lr"] = self.lr * 0.5 ** (self.iteration // self.halve_every)
         self._optimiser.step()
         self.history.loss.append(value)
-        if self.validation is not None and self.iteration % self.validate_every == 0:
+        if self.validation is not None and self.team.leads and self.iteration % self.validate_every == 0:
             self.history.add_validation(self.iteration, self._validate(self.validation_tasks))
         self.history.seconds += time.perf_counter() - began
         return value
@@ -178,8 +190,22 @@ class Training:
 
     def rehearse(self) -> None:
         """Score one validation task now, so that a mistake there is not found after hours of training."""
-        if self.validation is not None:
+        if self.validation is not None and self.team.leads:
             self._validate(1)
+
+    def check_team(self) -> None:
+        """Refuse a team whose processes would not train the same, from the same weights on.
+
+        Raises:
+            ValueError: something differs; the message says what.
+        """
+        if self.team.size > 1:
+            weights = hashlib.sha256()
+            for value in self.learner.state_dict().values():
+                weights.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            self.team.check_same(
+                {**self._described.settings, **self._where(), "weights": weights.hexdigest()[:12]}
+            )
 
     def save(self, path: str | Path) -> None:
         """Write everything needed to go on from here, whole or not at all: the states of the learner, of the
@@ -251,7 +277,7 @@ class Training:
                 raise
             raise ValueError(_refused(path, type(error).__name__)) from error
         self.history = history
-        if moved := differences(state["where"], self._where()):
+        if moved := differences({"processes": "1", **state["where"]}, self._where()):
             warnings.warn(
                 _(
                     "This training began elsewhere ({changes}): from here on its numbers differ in their "
@@ -265,6 +291,7 @@ class Training:
         return {
             "device": self._trained[0].device.type,
             "torch": torch.__version__.split("+")[0],
+            "processes": str(self.team.size),
         }
 
     def _check_learner(self, state: Mapping[str, Any]) -> None:
@@ -375,10 +402,17 @@ def run(
     """Drive a :class:`Training` to ``iterations`` meta-iterations in all; for the rest see :func:`fit`."""
     iterations = check_whole("iterations", iterations, 1)
     checkpoint_every = check_whole("checkpoint_every", checkpoint_every, 1)
-    if checkpoint is not None:
+    team = training.team
+    if checkpoint is not None and team.leads:
         check_writable(checkpoint)
         if Path(checkpoint).exists():
             training.load(checkpoint)
+    if (content := team.shared_file(checkpoint)) is not None and not team.leads:
+        with tempfile.TemporaryDirectory() as folder:
+            here = Path(folder) / "checkpoint"
+            here.write_bytes(content)
+            training.load(here)
+    training.check_team()
     if training.iteration > iterations:
         raise ValueError(
             _(
@@ -394,7 +428,7 @@ def run(
         tqdm(
             total=iterations,
             initial=training.iteration,
-            disable=not progress,
+            disable=not (progress and team.leads),
             desc=_("meta-training"),
             mininterval=0.3,
         ) as bar,
@@ -403,12 +437,12 @@ def run(
             bar.update()
             if iteration % 20 == 0:
                 bar.set_postfix_str(training.history.summary(), refresh=False)
-            if checkpoint is not None and iteration % checkpoint_every == 0:
+            if checkpoint is not None and team.leads and iteration % checkpoint_every == 0:
                 training.save(checkpoint)
-            if interrupted.is_set():
+            if team.any(interrupted.is_set()):
                 training.history.interrupted = True
                 break
-    if checkpoint is not None:
+    if checkpoint is not None and team.leads:
         training.save(checkpoint)
     return training.history
 

@@ -23,6 +23,7 @@ from metalib.i18n import _
 from metalib.learners.base import Trainable
 from metalib.tasks import Episodes, LinearTasks, SineTasks
 from metalib.tasks.batch import check_positive, check_whole
+from metalib.team import ALONE, Team
 from metalib.training import Training
 
 FOLDER = Path(__file__).parent
@@ -135,7 +136,13 @@ class Recipe:
         for changes in (self.training.get("tasks", {}), self.training.get("validation", {})):
             self._check_tasks(changes)
         check_positive(iterations=self.training["iterations"])
-        own = {field.name for field in fields(Training)} - {"learner", "generator", "history", "about"}
+        own = {field.name for field in fields(Training)} - {
+            "learner",
+            "generator",
+            "history",
+            "about",
+            "team",
+        }
         _refuse_unknown("training", self.training, {*own, "iterations", "compile"})
         if self.images is not None:
             self._check_images({})
@@ -208,7 +215,7 @@ class Recipe:
         """What one evaluation draws its tasks from."""
         return self.distribution("test", entry.get("images"), **entry.get("tasks", {}))
 
-    def trainer(self, learner: Trainable) -> Training:
+    def trainer(self, learner: Trainable, team: Team = ALONE) -> Training:
         """The training run of this recipe, at its start.
 
         In its section, ``tasks`` and ``validation`` are changes to the recipe's tasks, as for an evaluation;
@@ -222,7 +229,8 @@ class Recipe:
         # Another stream than the one that initialises the model, so that neither depends on how much the
         # other draws.
         generator = torch.Generator().manual_seed(self.seed + 1)
-        return Training(learner, tasks, generator, **options, about={"recipe": self.name, "seed": self.seed})
+        about = {"recipe": self.name, "seed": self.seed}
+        return Training(learner, tasks, generator, **options, about=about, team=team)
 
     def evaluations(self, learner: Any, n_tasks: int | None = None) -> list[tuple[str, Evaluation]]:
         """Score the learner on each of the recipe's evaluations: ``(label, result)`` for each.
