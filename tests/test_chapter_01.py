@@ -5,6 +5,7 @@ import re
 import warnings
 from pathlib import Path
 
+import citations
 import pytest
 import torch
 from chapter_code import definitions, solution
@@ -13,9 +14,8 @@ import metalib
 from metalib import curves
 from metalib.timeline import WORKS
 
-TEXT = (Path(__file__).resolve().parent.parent / "chapters" / "source" / "01_background.md").read_text(
-    "utf-8"
-)
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "chapters" / "source" / "01_background.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +141,9 @@ def test_some_waves_are_few_waves_with_ever_new_points(chapter):
 
 
 def test_every_entry_of_the_timeline_has_its_reference():
-    references = TEXT[TEXT.index("## Further reading") :]
+    known = citations.references(ROOT)
+    lines = TEXT[TEXT.index("## Further reading") :].splitlines()
+    read = [known[key].full() + line for line in lines for key in citations.keys(line)]
     for entry in WORKS:
         first_author = re.split(r",| et al\.| & ", entry.authors)[0]
-        line = [line for line in references.splitlines() if first_author in line and str(entry.year) in line]
-        assert line, entry
+        assert [line for line in read if first_author in line and str(entry.year) in line], entry

@@ -6,6 +6,7 @@ import citations
 import pytest
 from chapter_prose import CONTENT, ROOT, course, has, prose, small
 from citations import Citations, bibliography, references
+from prose import running
 from sources import ChapterError
 
 BIB = """\
@@ -182,6 +183,16 @@ def test_the_courses_references_are_complete_and_all_have_an_anchor_of_their_own
 
 def test_no_chapter_cites_what_is_not_there():
     assert cited() - references(ROOT).keys() == set()
+
+
+def test_no_chapter_cites_by_hand():
+    """Names with a year that stand in the prose as they will be read, or a single name that we know."""
+    names = {(each.short(), each["year"]) for each in references(ROOT).values()}
+    single = {f"{name},? \\(?{year}" for name, year in names if " " not in name}
+    by_hand = re.compile("|".join([BY_HAND.pattern, *sorted(single)]))
+    for chapter in course():
+        for text in prose(chapter):
+            assert not (found := by_hand.search(running(text))), (chapter.path, found[0])
 
 
 def test_no_reference_is_unused():
