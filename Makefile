@@ -4,13 +4,15 @@ LAB_ARGS ?=
 TEST_ARGS ?=
 ifeq ($(OS),Windows_NT)
 VENV_BIN := .venv/Scripts
+PEERS_PYTHON := .peers/Scripts/python.exe
 else
 VENV_BIN := .venv/bin
+PEERS_PYTHON := .peers/bin/python
 endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check chapters messages stale clean
+.PHONY: help install lab test check peers chapters messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -29,6 +31,11 @@ check:     install  ## floors, types and the quick tests (no browser, no noteboo
 	$(VENV_BIN)/mypy
 	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -m "not browser and not chapters and not slow" $(TEST_ARGS)
 
+peers:     ## the same MAML step in TensorFlow, JAX, learn2learn, higher and TorchOpt, in .peers: tests, then the table
+	@$(PYTHON) tools/install.py --peers
+	$(PEERS_PYTHON) -m pytest -q -p no:cacheprovider tests/test_peers.py $(TEST_ARGS)
+	$(PEERS_PYTHON) -m metalib.peers
+
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
@@ -38,5 +45,5 @@ messages:  install  ## extract metalib's sentences for the translators, into met
 stale:     install  ## list what translations have not followed yet
 	$(VENV_PYTHON) tools/chapters.py --stale
 
-clean:     ## remove .venv and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+clean:     ## remove .venv, .peers and what the tools left behind (never a chapter, never your progress)
+	rm -rf .venv .peers build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

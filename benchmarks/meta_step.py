@@ -82,7 +82,7 @@ def compare(steps: int, names: Sequence[str], rounds: int, tasks: int = TASKS, c
         for _warm in range(3):
             step()
     seconds = interleaved(contestants, rounds, clock=CLOCKS[clock])
-    against = [name for name in ("metalib loop", "learn2learn", "JAX jit") if name in contestants]
+    against = [name for name in ("plain loop", "learn2learn", "JAX jit") if name in contestants]
     rows = []
     for name in contestants:
         ratios = ["1" if name == other else times(times_faster(seconds, name, other)) for other in against]

@@ -1,75 +1,14 @@
-"""Time several programs side by side on a machine that also does other things."""
+"""What every benchmark prints; how it is timed stands in `metalib.timing`."""
 
 from __future__ import annotations
 
-import gc
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-import torch
+from metalib.timing import interleaved, machine, table, times, times_faster
 
-SLOT_SECONDS = 0.05  # a fast contestant is called again until its turn has lasted so long
-
-
-def interleaved(
-    contestants: Mapping[str, Callable[[], object]],
-    rounds: int,
-    slot: float = SLOT_SECONDS,
-    clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, list[float]]:
-    """Seconds per call of each contestant in each round; the rounds go A B C, A B C, ….
-
-    Whatever else the machine does then falls on all alike. A turn is one call that is not timed (it brings
-    the contestant's data back into the caches) and then timed calls until ``slot`` seconds are over, at least
-    one. Garbage is collected between turns, so that nobody pays for the garbage of the one before.
-
-    ``clock``: ``time.process_time`` counts the processor's time of all threads of this process, and not the
-    waiting for other programs; not for contestants that start processes of their own.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _round in range(rounds):
-        for name, call in contestants.items():
-            gc.collect()
-            call()
-            calls, start, now = 0, clock(), 0.0
-            while calls == 0 or now - start < slot:
-                call()
-                calls, now = calls + 1, clock()
-            seconds[name].append((now - start) / calls)
-    return seconds
-
-
-def times_faster(seconds: Mapping[str, Sequence[float]], name: str, than: str) -> float:
-    """How many times as fast ``name`` is: the median over rounds of the two times of the *same* round."""
-    pairs = zip(seconds[than], seconds[name], strict=True)
-    return statistics.median(theirs / ours for theirs, ours in pairs)
+__all__ = ["interleaved", "machine", "print_table", "times", "times_faster"]
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A Markdown table with aligned columns: the first to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-        return "| " + " | ".join(cells) + " |"
-
-    rules = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    print("\n".join([line(header), "| " + " | ".join(rules) + " |", *map(line, rows)]), flush=True)
-
-
-def times(ratio: float) -> str:
-    """A ratio with two digits that mean something: 0.42 x, 3.1 x, 18 x."""
-    return f"{ratio:.2f} x" if ratio < 1 else f"{ratio:.1f} x" if ratio < 10 else f"{ratio:.0f} x"
-
-
-def machine() -> str:
-    """What the figures were measured on, in words."""
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return (
-        f"{platform.system()} on {platform.machine()}, {os.cpu_count()} CPU cores{load}; "
-        f"Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
-    )
+    print(table(header, rows), flush=True)

@@ -9,6 +9,7 @@ import desk
 import pytest
 import torch
 
+import metalib.timing
 from benchmarks import latency, meta_step, protonet_step, sampler, threads, timing
 from metalib import MAML, Episodes, ProtoNet
 from metalib.models import conv4
@@ -19,10 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(autouse=True)
 def no_collection(monkeypatch):
     """Between turns garbage is collected; with all that other tests have imported it takes half a second."""
-    monkeypatch.setattr(timing.gc, "collect", lambda: None)
+    monkeypatch.setattr(metalib.timing.gc, "collect", lambda: None)
 
 
-PEERS = ["metalib loop", "learn2learn", "higher", "TorchOpt", "JAX jit"]
+PEERS = ["plain loop", "learn2learn", "higher", "TorchOpt", "TensorFlow", "JAX jit"]
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -50,13 +51,13 @@ def test_meta_step_runs_and_refuses_what_computes_something_else(capsys, monkeyp
     monkeypatch.setitem(meta_step.BUILDERS, "TorchOpt", first_order)
     monkeypatch.setitem(meta_step.BUILDERS, "higher", absent)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
-    names = ["metalib loop", "metalib batched", "TorchOpt", "higher"]
+    names = ["plain loop", "metalib batched", "TorchOpt", "higher"]
     arguments = ["--rounds", "1", "--steps", "1", "--tasks", "2", "--only", *names]
     assert meta_step.main(arguments) == 1
     said = capsys.readouterr().out
-    assert "| metalib loop " in said and "| TorchOpt" not in said
+    assert "| plain loop " in said and "| TorchOpt" not in said
     assert "TorchOpt: NOT TIMED" in said
-    assert "higher: not here (No module named 'higher'). pip install" in said
+    assert "higher: not here (No module named 'higher'). `make peers` installs it." in said
 
 
 def test_the_plain_pipeline_draws_the_same_episodes(tmp_path):

@@ -4,6 +4,7 @@
     GPU=1 python3 tools/install.py              torch's ordinary build (on Linux: with CUDA, some gigabytes)
     python3 tools/install.py --newest           the newest versions of everything, in place of the lock
     python3 tools/install.py --newest -c FILE   the same, within the limits of a pip constraints file
+    python3 tools/install.py --peers            .peers with requirements-peers.lock, for `make peers`
 
 Run again it is done in a blink: a stamp in .venv says what was installed. A set-up that was interrupted, a
 moved folder or another Python start afresh; anything else is put right in place. pip's own configuration
@@ -41,10 +42,20 @@ PATIENCE = 3.0  # seconds
 # What builds metalib (pyproject.toml's build-system), for an installation without build isolation.
 BUILD = ("babel", "setuptools")
 MODULES = "torch, numpy, matplotlib, ipywidgets, anywidget, safetensors, tqdm, PIL, metalib"
+# learn2learn comes as source only, with C files that an old Cython made and that Python 3.11 refuses.
+LEARN2LEARN = "learn2learn"
 
 
 class SetupError(Exception):
     """One sentence for the person at the keyboard."""
+
+
+def settle_in(folder: Path, lock: Path) -> None:
+    """Which environment everything below is about, and which versions go into it."""
+    global VENV, PYTHON, STAMP, UNFINISHED, BUSY, LOCK
+    PYTHON = folder / PYTHON.relative_to(VENV)
+    STAMP, UNFINISHED, BUSY = (folder / path.name for path in (STAMP, UNFINISHED, BUSY))
+    VENV, LOCK = folder, lock
 
 
 def check_python() -> None:
@@ -218,7 +229,7 @@ def make_environment() -> None:
                 entry.unlink()
     except OSError as error:
         raise SetupError(f"The old {VENV} cannot be removed ({error}): remove it by hand.") from error
-    run(sys.executable, "-m", "venv", VENV, why="Making the environment .venv")
+    run(sys.executable, "-m", "venv", VENV, why=f"Making the environment {VENV.name}")
     if not is_environment():
         raise SetupError(f"{sys.executable} -m venv made no working environment in {VENV}.")
 
@@ -227,8 +238,8 @@ def refuse_borrowed() -> None:
     """Refuse to change an environment that another folder owns: setting up may begin with emptying it."""
     if VENV.is_symlink():
         raise SetupError(
-            f".venv is a link to {VENV.resolve()}, and what lies there may belong to another folder. Remove "
-            "the link for an environment of this folder's own, or set that one up where it is."
+            f"{VENV.name} is a link to {VENV.resolve()}, and what lies there may belong to another folder. "
+            "Remove the link for an environment of this folder's own, or set that one up where it is."
         )
 
 
@@ -245,6 +256,10 @@ def install(arguments: argparse.Namespace, want: dict, stamp: dict) -> None:
     if os.environ.get("GPU") == "1" and stamp.get("cpu_build") and not afresh:
         run(PYTHON, "-m", "pip", "uninstall", "-y", "torch", why="Removing the CPU build of torch")
     cpu_build = install_cpu_torch(torch_requirement(arguments.constraint if arguments.newest else LOCK))
+    if arguments.peers:
+        install_peers()
+        finish(want, cpu_build)
+        return
     # Without build isolation, so that nothing that is being built can fetch a second torch.
     mine = ("--no-build-isolation", "-e")
     if arguments.newest:
@@ -259,19 +274,77 @@ def install(arguments: argparse.Namespace, want: dict, stamp: dict) -> None:
     announcements = "@jupyterlab/apputils-extension:announcements"
     jupyter = (PYTHON, "-m", "jupyter", "labextension", "disable", announcements)
     run(*jupyter, why="Setting up JupyterLab", quiet=True)
+    finish(want, cpu_build)
+
+
+def finish(want: dict, cpu_build: bool) -> None:
+    """Import what was installed, and stamp the environment."""
     run(PYTHON, "-c", f"import {MODULES}", why="Importing what was installed")
     STAMP.write_text(json.dumps({**want, "cpu_build": cpu_build, "installed": installed()}), "utf-8")
     UNFINISHED.unlink()
-    print("The environment .venv is ready.", flush=True)
+    print(f"The environment {VENV.name} is ready.", flush=True)
+
+
+def install_peers() -> None:
+    """The versions of requirements-peers.lock, without what they ask for: some ask for an old torch."""
+    pip_install(torch_requirement(LOCK), why="Installing torch")
+    text = LOCK.read_text("utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith(("#", "torch=="))]
+    tools = [line for line in lines if line.startswith(("babel==", "cython==", "setuptools==", "wheel=="))]
+    pip_install("--no-deps", *tools, why="Installing what builds the others")
+    rest = [line for line in lines if line not in tools and not line.startswith(LEARN2LEARN)]
+    here = ("--no-deps", "--no-build-isolation")
+    pip_install(*here, *rest, why="Installing the versions of requirements-peers.lock")
+    pip_install("--quiet", *here, "-e", ".", why="Installing metalib")
+    (source,) = (line for line in lines if line.startswith(LEARN2LEARN))
+    try:
+        install_learn2learn(source)
+    except SetupError as error:
+        print(
+            f"\nlearn2learn is left out: {error}\nThe comparison shows its stored rows. "
+            "When that is mended, remove .peers and run the same command again.",
+            flush=True,
+        )
+
+
+def install_learn2learn(requirement: str) -> None:
+    """From its source, with C files that a new Cython makes for this Python.
+
+    Raises:
+        SetupError: this Python is too new for it, there is no C compiler, or a step failed.
+    """
+    if sys.version_info >= (3, 12):
+        raise SetupError("the torchvision that it can be imported with ends at Python 3.11.")
+    if os.name != "nt" and not shutil.which(os.environ.get("CC", "cc")):
+        raise SetupError("its source needs a C compiler: Debian and Ubuntu: apt-get install gcc libc6-dev.")
+    folder = VENV / "learn2learn-source"
+    shutil.rmtree(folder, ignore_errors=True)
+    download = (PYTHON, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation")
+    where = ("--no-binary", ":all:", "--dest", folder, requirement.split(";")[0].strip())
+    run(*download, *where, why="Downloading learn2learn's source")
+    (archive,) = folder.glob("*.tar.gz")
+    shutil.unpack_archive(archive, folder)
+    (source,) = (entry for entry in folder.iterdir() if entry.is_dir())
+    files = sorted((source / "learn2learn" / "data").glob("*.pyx"))
+    run(PYTHON, "-m", "cython", "-3", *files, why="Making learn2learn's C files", quiet=True)
+    options = ("--quiet", "--no-deps", "--no-build-isolation")
+    pip_install(*options, source, why="Building learn2learn")
+    # It imports gym and torchvision, which do not know the torch of today.
+    run(PYTHON, "-W", "ignore", "-c", "import learn2learn", why="Importing learn2learn", quiet=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Set up .venv for the course.")
     parser.add_argument("--newest", action="store_true", help="newest versions in place of requirements.lock")
+    parser.add_argument(
+        "--peers", action="store_true", help="set up .peers for chapter 11, in place of .venv"
+    )
     parser.add_argument("-c", "--constraint", type=Path, help="with --newest: a pip constraints file")
     arguments = parser.parse_args()
     try:
         check_python()
+        if arguments.peers:
+            settle_in(ROOT / ".peers", ROOT / "requirements-peers.lock")
         want, stamp = wanted(arguments), read_stamp()
         if not ready(stamp, want):
             refuse_borrowed()

@@ -3,6 +3,7 @@
     python3.11 -m venv ../fresh                       # the oldest Python that the course supports
     ../fresh/bin/pip install torch==2.13.0 -e ".[course,test]"
     ../fresh/bin/python tools/lock.py                 # then: make test
+    .peers/bin/python tools/lock.py --peers           # requirements-peers.lock, likewise; then: make peers
 
 Only what pyproject.toml leads to is written, with an environment marker where a system does not need it.
 Packages that this system does not need itself (Windows consoles, macOS helpers) are looked up with pip.
@@ -35,6 +36,19 @@ MARKERS = {
 }
 # An installer that builds nothing in isolation needs these in the environment itself.
 BUILD = ["babel>=2.12", "setuptools>=77"]
+# The other tools of chapter 11, with what they need; exact where another version does not do.
+PEERS = [
+    "cython>=3",
+    "higher==0.2.1",
+    "jax==0.10.2",  # the last for Python 3.11
+    'learn2learn==0.2.0 ; python_version < "3.12"',
+    'tensorflow==2.21.0 ; sys_platform == "darwin"',
+    'tensorflow-cpu==2.21.0 ; sys_platform != "darwin"',
+    "torchopt==0.7.3",
+    "wheel>=0.43",
+]
+# learn2learn names more than it imports; and the torchvision that it imports must not look for CUDA.
+OWN = {"learn2learn": ["gym==0.26.2", "requests", "scipy", "torchvision==0.15.2", "tqdm"], "torchvision": []}
 
 
 def environment(system: str, python: str) -> dict[str, str]:
@@ -52,10 +66,13 @@ def environment(system: str, python: str) -> dict[str, str]:
     }
 
 
-def roots() -> list[str]:
-    """Every requirement of pyproject.toml, extras included, and the build tools."""
+def roots(peers: bool = False) -> list[str]:
+    """Every requirement of pyproject.toml, extras included, and the build tools; or those of `make peers`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
+    if peers:
+        testing = [line for line in extras["test"] if line.startswith("pytest>")]
+        return [*project["dependencies"], *testing, *BUILD, *PEERS]
     return [*project["dependencies"], *extras["course"], *extras["test"], *BUILD]
 
 
@@ -66,10 +83,11 @@ def needed(requirement: Requirement, extras: set[str], where: dict[str, str]) ->
     return any(requirement.marker.evaluate({**where, "extra": extra}) for extra in extras or {""})
 
 
-def closure(system: str, python: str, requires) -> list[Requirement]:
+def closure(system: str, python: str, requires, peers: bool = False) -> list[Requirement]:
     """All requirements, direct and indirect, on one system; `requires(name)` lists a package's own."""
     where = environment(system, python)
-    found, seen, todo = [], set(), [Requirement(root) for root in roots()]
+    asked = [Requirement(root) for root in roots(peers)]
+    found, seen, todo = [], set(), [each for each in asked if needed(each, set(), where)]
     while todo:
         requirement = todo.pop()
         found.append(requirement)
@@ -84,6 +102,9 @@ def closure(system: str, python: str, requires) -> list[Requirement]:
 
 def installed_requires(name: str) -> list[str]:
     """A package's requirements as installed here; none for one that only another system has."""
+    if canonicalize_name(name) in OWN:
+        return OWN[canonicalize_name(name)]
+    name = "tensorflow-cpu" if name == "tensorflow" else name  # the same under another name
     try:
         lines = metadata.requires(name) or []
     except metadata.PackageNotFoundError:
@@ -100,24 +121,43 @@ def newest(name: str) -> str:
     return answer.split("(", 1)[1].split(")", 1)[0]
 
 
+def read(name: str) -> dict[str, str]:
+    """The versions of a lock file by name."""
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    pairs = (line.split(" ;")[0].split("==") for line in lines if line and not line.startswith("#"))
+    return {package: version for package, version in pairs}
+
+
 def main() -> None:
+    peers = "--peers" in sys.argv[1:]
     systems: dict[str, set[str]] = {}
+    pythons: dict[str, set[str]] = {}
+    exact: dict[str, str] = {}
     for system in SYSTEMS:
         for python in PYTHONS:
-            for requirement in closure(system, python, installed_requires):
-                systems.setdefault(canonicalize_name(requirement.name), set()).add(system)
+            for requirement in closure(system, python, installed_requires, peers):
+                name = canonicalize_name(requirement.name)
+                systems.setdefault(name, set()).add(system)
+                pythons.setdefault(name, set()).add(python)
+                exact.update((name, each.version) for each in requirement.specifier if each.operator == "==")
+    name = "requirements-peers.lock" if peers else "requirements.lock"
+    what = "`make peers` installs" if peers else "`make` and CI install"
     lines = [
-        "# The exact versions that `make` and CI install: Python 3.11-3.13 on Linux, macOS and Windows.",
-        "# Made by tools/lock.py, which says how to renew it.",
+        f"# The exact versions that {what}: Python 3.11-3.13 on Linux, macOS and Windows.",
+        f"# Made by tools/lock.py{' --peers' if peers else ''}, which says how to renew it.",
     ]
-    for name, where in sorted(systems.items()):
+    known = read("requirements.lock") | exact if peers else {}
+    for package, where in sorted(systems.items()):
         try:
-            version = Version(metadata.version(name)).public
+            version = known.get(package) or Version(metadata.version(package)).public
         except metadata.PackageNotFoundError:
-            version = newest(name)
-        lines.append(f"{name}=={version}{MARKERS[frozenset(where)]}")
-    (ROOT / "requirements.lock").write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
-    print(f"requirements.lock: {len(lines) - 2} packages")
+            version = newest(package)
+        marker = MARKERS[frozenset(where)]
+        if pythons[package] == {PYTHONS[0]}:
+            marker += f'{" and" if marker else " ;"} python_version < "{PYTHONS[1]}"'
+        lines.append(f"{package}=={version}{marker}")
+    (ROOT / name).write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+    print(f"{name}: {len(lines) - 2} packages")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""The lines of a tool's module, to be read beside another's."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from metalib.i18n import _
+from metalib.peers.tools import FOLDER, TOOLS
+
+
+@dataclass(frozen=True, repr=False)
+class Source:
+    """Python code that shows itself as a block; `text` is the code, `count` its lines that are not empty."""
+
+    text: str
+
+    @property
+    def count(self) -> int:
+        return sum(bool(line.strip()) for line in self.text.splitlines())
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.text}\n```"
+
+
+def source(key: str) -> Source:
+    """The whole module that computes a MAML step with this tool, without its docstring; nothing is imported.
+
+    Raises:
+        ValueError: no such tool.
+    """
+    if key not in TOOLS:
+        known = ", ".join(TOOLS)
+        raise ValueError(_("There is no tool {key!r}. There are: {known}.").format(key=key, known=known))
+    text = (FOLDER / f"{key}.py").read_text(encoding="utf-8")
+    docstring = ast.parse(text).body[0]
+    return Source("\n".join(text.splitlines()[docstring.end_lineno :]).strip())
