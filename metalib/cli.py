@@ -1,4 +1,4 @@
-"""``python -m metalib``: doctor, train, evaluate, weights, curves."""
+"""``python -m metalib``: doctor, train, evaluate, weights, curves, ablation."""
 
 from __future__ import annotations
 
@@ -72,6 +72,14 @@ def main(arguments: list[str] | None = None) -> int:
     curves.add_argument("families", nargs="*", metavar="FAMILY", help="only these (default: all)")
     curves.add_argument("--output", type=Path, metavar="FILE", help="where to write (default: metalib's own)")
     curves.set_defaults(call=_curves)
+
+    ablation = commands.add_parser("ablation", help="train the variants that chapter 12 compares")
+    ablation.add_argument("name", metavar="ABLATION", help="sine or glyphs")
+    ablation.add_argument(
+        "--output", type=Path, default=Path("weights"), metavar="FOLDER", help="where to write"
+    )
+    ablation.add_argument("--iterations", type=int, help="meta-iterations instead of the recipe's")
+    ablation.set_defaults(call=_ablation)
 
     options = parser.parse_args(arguments)
     options.arguments = sys.argv[1:] if arguments is None else arguments
@@ -274,6 +282,21 @@ def _curves(options: argparse.Namespace) -> int:
 
     threads.settle(spare=0)  # a program of its own
     print(measure.write(options.families, options.output or measure.FILE))
+    return 0
+
+
+def _ablation(options: argparse.Namespace) -> int:
+    from metalib import ablation, threads
+    from metalib.tasks.batch import check_positive
+
+    threads.settle(spare=0)  # a program of its own
+    if options.iterations is not None:
+        check_positive(iterations=options.iterations)
+    path = ablation.train(options.name, options.output, iterations=options.iterations)
+    if path is None:
+        print(_("The same command goes on after the members that are finished."))
+        return 130
+    print(path)
     return 0
 
 

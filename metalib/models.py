@@ -29,6 +29,16 @@ def sine_net(generator: torch.Generator | None = None, width: int = 40) -> nn.Se
     return initialise(model, generator)
 
 
+def tanh_net(generator: torch.Generator | None = None, width: int = 16) -> nn.Sequential:
+    """One hidden layer of tanh units: ``(N, 1)`` to ``(N, 1)``.
+
+    Args:
+        generator: where the initial weights come from; ``None`` uses seed 0.
+        width: its units.
+    """
+    return initialise(nn.Sequential(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, 1)), generator)
+
+
 def conv4(
     channels: int = 64,
     in_channels: int = 1,

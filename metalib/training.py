@@ -141,6 +141,7 @@ class Training:
         """
         began = time.perf_counter()
         self.learner.train()
+        self.learner.at_iteration(self.iteration)
         with governed(self.generator, self._trained[0].device):
             drawn = self.team.part(self.tasks.sample(self.meta_batch, self.generator))
             self._optimiser.zero_grad(set_to_none=True)

@@ -21,6 +21,10 @@ class Trainable(nn.Module, ABC):
     def loss(self, batch: Any) -> Tensor:
         """The scalar whose gradient trains the parameters, for a batch of tasks."""
 
+    def at_iteration(self, iteration: int) -> None:  # noqa: B027  most methods have nothing to do
+        """Told before every meta-iteration how many are done: for a method that changes as its training goes
+        on. What it keeps of this follows from the number alone, so that a checkpoint need not hold it."""
+
 
 class Learner(Trainable):
     """What chapters, laboratories, training and evaluation know of a method: three calls.

@@ -3,6 +3,7 @@
 from metalib.tasks.batch import TaskBatch
 from metalib.tasks.changed import Changed
 from metalib.tasks.episodes import Episodes
+from metalib.tasks.fits import Fits
 from metalib.tasks.gaussian_process import GaussianProcessTasks
 from metalib.tasks.linear import LinearTasks
 from metalib.tasks.sine import SineTasks, Waves, sine
@@ -13,6 +14,7 @@ __all__ = [
     "UNLABELLED",
     "Changed",
     "Episodes",
+    "Fits",
     "GaussianProcessTasks",
     "LinearTasks",
     "PartlyLabelled",

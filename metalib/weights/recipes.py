@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from metalib import attention, data, learners, models, rl
 from metalib.evaluation import Evaluation, Samples, evaluate
 from metalib.i18n import _
 from metalib.learners.base import Trainable
-from metalib.tasks import Episodes, LinearTasks, SineTasks
+from metalib.tasks import Episodes, Fits, LinearTasks, SineTasks
 from metalib.tasks.batch import check_positive, check_whole
 from metalib.team import ALONE, Team
 from metalib.training import Training
@@ -30,11 +30,24 @@ FOLDER = Path(__file__).parent
 TEST_SEED = 20_000
 """Test tasks are drawn from this seed, whatever the training seed: all are judged on the same ones."""
 
+
+def optimiser_of_nets(rule: nn.Module, width: int = 16, **options: Any) -> Trainable:
+    """A rule that trains networks 1-width-1 of tanh units."""
+    return learners.LearnedOptimiser(rule, models.tanh_net(width=width), **options)
+
+
+def fits_of_sines(shots: int, inputs: Sequence[float], factor: float = 1.0) -> Fits:
+    """Sine waves to be fitted at so many points, times a factor."""
+    low, high = inputs
+    return Fits(SineTasks(shots, 1, inputs=(low, high)), factor)
+
+
 LEARNERS: dict[str, Callable[..., Trainable]] = {
     name: getattr(learners, name)
     for name in (
         "MAML",
         "ImplicitMAML",
+        "AnnealedMAML",
         "Reptile",
         "JointTraining",
         "ProtoNet",
@@ -44,6 +57,7 @@ LEARNERS: dict[str, Callable[..., Trainable]] = {
     )
 }
 LEARNERS |= {"PolicyMAML": rl.PolicyMAML, "PolicyJoint": rl.PolicyJoint, "RL2": rl.RL2}
+LEARNERS["LearnedOptimiser"] = optimiser_of_nets
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "sine_net": models.sine_net,
     "conv4": models.conv4,
@@ -51,11 +65,13 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "neural_process_net": learners.neural_process_net,
     "linear_attention": attention.LinearAttention,
     "context_transformer": attention.ContextTransformer,
+    "coordinate_rule": learners.CoordinateRule,
     "gaussian_policy": rl.GaussianPolicy,
     "recurrent_policy": rl.RecurrentPolicy,
 }
 TASKS: dict[str, Callable[..., Samples]] = {
     "sine": SineTasks,
+    "fits-of-sines": fits_of_sines,
     "episodes": Episodes,
     "linear": LinearTasks,
     "navigation": rl.NavigationTasks,
