@@ -1,4 +1,4 @@
-"""MAML with a multi-step loss and an annealed order: against a plain loop, in its limits, stopped and gone on."""
+"""MAML with a multi-step loss and an annealed order: against a loop, in its limits, stopped and gone on."""
 
 import pytest
 import torch
@@ -89,6 +89,11 @@ def test_it_takes_the_options_of_maml():
 def test_bad_numbers_are_refused(name, value):
     with pytest.raises((TypeError, ValueError), match=name):
         annealed(**{name: value})
+
+
+def test_checkpointed_points_have_no_losses():
+    with pytest.raises(ValueError, match="do not go together"):
+        annealed(multi_step=3, checkpoint=True)
 
 
 def training(multi_step=6, first_order_until=4):

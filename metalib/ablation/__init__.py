@@ -4,8 +4,8 @@
 its card `NAME.json`. Those that ship lie beside this file, with the settings, `NAME.toml`.
 """
 
-from metalib.ablation.members import card, learner, scores
+from metalib.ablation.members import card, exploded, learner, scores
 from metalib.ablation.training import train
 from metalib.ablation.variants import Ablation, Variant
 
-__all__ = ["Ablation", "Variant", "card", "learner", "scores", "train"]
+__all__ = ["Ablation", "Variant", "card", "exploded", "learner", "scores", "train"]

@@ -35,6 +35,12 @@ def _weights(name: str) -> dict[str, Tensor]:
     return safetensors.torch.load(content)
 
 
+def exploded(name: str, variant: str) -> dict[int, int]:
+    """The seeds from which the training of a variant exploded, with the meta-iteration where it did."""
+    ends = {seed: card(name)["members"][f"{variant}/{seed}"] for seed in Ablation.read(name).seeds}
+    return {seed: entry["exploded"] for seed, entry in ends.items() if "exploded" in entry}
+
+
 def learner(name: str, variant: str, seed: int) -> Learner:
     """One trained member, in evaluation mode.
 
@@ -46,6 +52,12 @@ def learner(name: str, variant: str, seed: int) -> Learner:
     values = {
         key.removeprefix(begin): value for key, value in _weights(name).items() if key.startswith(begin)
     }
+    if seed in made.seeds and seed in exploded(name, variant):
+        raise ValueError(
+            _("There is no trained {variant} from seed {seed}: it exploded in meta-iteration {at}.").format(
+                variant=variant, seed=seed, at=exploded(name, variant)[seed]
+            )
+        )
     if not values:
         raise ValueError(
             _("{variant} was trained from the seeds {seeds}, not from {seed}.").format(
@@ -58,7 +70,7 @@ def learner(name: str, variant: str, seed: int) -> Learner:
 
 def scores(name: str, variant: str, label: str, n_tasks: int | None = None) -> Tensor:
     """What the members of a variant score, ``(seeds, n)``: the losses, or the accuracies, on the same n test
-    tasks.
+    tasks. A seed from which the training exploded has no row.
 
     Args:
         label: of one of the recipe's evaluations.
@@ -78,14 +90,11 @@ def scores(name: str, variant: str, label: str, n_tasks: int | None = None) -> T
     entry = found[label]
     tasks = made.recipe(variant, made.seeds[0]).distribution("test", **entry.get("tasks", {}))
     count = entry["n_tasks"] if n_tasks is None else n_tasks
-    rows = [
-        evaluate(
-            learner(name, variant, seed),
-            tasks,
-            count,
-            torch.Generator().manual_seed(TEST_SEED),
-            **entry.get("adapt", {}),
-        ).values
-        for seed in made.seeds
-    ]
-    return torch.stack(rows)
+    rows = torch.empty(0, count, dtype=torch.float64)
+    for seed in made.seeds:
+        if seed not in exploded(name, variant):
+            generator = torch.Generator().manual_seed(TEST_SEED)
+            trained = learner(name, variant, seed)
+            result = evaluate(trained, tasks, count, generator, **entry.get("adapt", {}))
+            rows = torch.cat([rows, result.values.unsqueeze(0)])
+    return rows

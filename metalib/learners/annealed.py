@@ -55,7 +55,7 @@ class AnnealedMAML(MAML):
         self.first_order_until = check_whole("first_order_until", first_order_until, 0)
         if self.multi_step and self.checkpoint:
             raise ValueError(
-                _("multi_step and checkpoint= do not go together: every step's weights are needed for its loss.")
+                _("multi_step and checkpoint= do not go together: every step has a loss of its own.")
             )
         # A tensor, for what is compiled holds for all its values; of the two below it must be made anew.
         self.register_buffer("_share", torch.zeros(()), persistent=False)

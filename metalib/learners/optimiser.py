@@ -132,9 +132,7 @@ class LearnedOptimiser(Learner):
             flat = torch.cat([slope.flatten(1) for slope in slopes.values()], dim=1)  # (T, P)
             step, memory = self.rule(flat, memory)
             moves = dict(zip(shapes, step.split(sizes, dim=1), strict=True))
-            fast = FastWeights(
-                {name: value + moves[name].view(shapes[name]) for name, value in fast.items()}
-            )
+            fast = FastWeights({name: value + moves[name].view(shapes[name]) for name, value in fast.items()})
             fast.support_x = support_x
             yield fast
 
