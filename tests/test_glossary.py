@@ -13,6 +13,7 @@ TOML = """\
 zh = "支持集"
 pinyin = "zhīchí jí"
 says = "What a learner adapts to."
+zh_says = "学习器据此适应。"
 chapter = "02"
 words = ["support set", "support example"]
 
@@ -108,7 +109,7 @@ def test_a_link_says_what_the_term_means(root):
         title("en")
         == '[support set](13_faq.ipynb#term-support-set "支持集 zhīchí jí: What a learner adapts to.")'
     )
-    assert title("zh") == '[支持集](13_faq.ipynb#term-support-set "support set: What a learner adapts to.")'
+    assert title("zh") == '[支持集](13_faq.ipynb#term-support-set "support set：学习器据此适应。")'
 
 
 def test_a_chapter_may_leave_a_term_alone_and_without_a_home_nothing_is_linked(root):
@@ -132,8 +133,8 @@ def test_an_unknown_term_is_refused_with_its_place(root, text, unlinked, said):
     ("old", "new", "said"),
     [
         ('zh = "支持集"\n', "", "glossary.toml:1: support set: 'zh' is missing"),
-        ('says = "A start."', 'says = ""', "glossary.toml:8: MAML: 'says' is missing"),
-        ('says = "A start."', 'says = "A | B."', "glossary.toml:8: MAML: 'says' is one plain sentence"),
+        ('says = "A start."', 'says = ""', "glossary.toml:9: MAML: 'says' is missing"),
+        ('says = "A start."', 'says = "A | B."', "glossary.toml:9: MAML: 'says' is one plain sentence"),
         ('chapter = "10"', "chapter = 10", "policy: 'chapter' is missing"),
         ("words = []", 'words = ["MAML"]', "policy: 'MAML' belongs to 'MAML' already"),
         ("words = []", "wrods = []", "policy: wrods is not a key of an entry"),
@@ -190,6 +191,11 @@ def met_in(chapter):
     return {anchor for text in prose(chapter) for anchor in re.findall(r"\(F#([\w-]+) ", name.write(text))}
 
 
-def test_every_chapter_leads_to_the_glossary():
+def test_every_chapter_leads_to_the_glossary_and_a_chinese_one_explains_in_chinese():
+    by_anchor = {term.anchor: term for term in terms(ROOT).values()}
     for chapter in course():
-        assert len(met_in(chapter)) >= 4, chapter.path
+        met = met_in(chapter)
+        assert len(met) >= 4, chapter.path
+        if chapter.language == "zh":
+            for anchor in met:
+                assert re.fullmatch(".{8,80}。", by_anchor[anchor].zh_says), anchor

@@ -32,6 +32,7 @@ class Term:
     chapter: str
     words: list[str]
     zh_words: list[str]
+    zh_says: str = ""
 
     @property
     def anchor(self) -> str:
@@ -39,8 +40,9 @@ class Term:
 
     def title(self, language: str) -> str:
         """What a link shows under the pointer."""
-        other = self.term if language == "zh" else " ".join(filter(None, [self.zh, self.pinyin]))
-        return f"{other}: {self.says}"
+        if language == "zh":
+            return f"{self.term}：{self.zh_says or self.says}"
+        return f"{' '.join(filter(None, [self.zh, self.pinyin]))}: {self.says}"
 
 
 def terms(root: Path) -> dict[str, Term]:
@@ -66,9 +68,9 @@ def _parsed(text: str) -> dict[str, Term]:
         for key in ("zh", "pinyin", "says", "chapter"):
             if not isinstance(entry.get(key), str) or (not entry[key] and key != "pinyin"):
                 raise ChapterError(f"{where}: {key!r} is missing.")
-        if unknown := entry.keys() - {"zh", "pinyin", "says", "chapter", "words", "zh_words"}:
+        if unknown := entry.keys() - {"zh", "pinyin", "says", "zh_says", "chapter", "words", "zh_words"}:
             raise ChapterError(f"{where}: {', '.join(sorted(unknown))} is not a key of an entry.")
-        if re.search(r'["|$<>\n`]', entry["says"]):
+        if re.search(r'["|$<>\n`]', entry["says"] + entry.get("zh_says", "")):
             raise ChapterError(f"{where}: 'says' is one plain sentence, without any of \" | $ < > `.")
         given = {"words": [name], "zh_words": [entry["zh"]], **entry}
         found[name] = Term(term=name, **given)
