@@ -51,6 +51,8 @@ PLANS = {
         "shots": 1,
         "leak": ("none", "support", "twice")[round(100 * t) % 3],
     },
+    ("InContextLaboratory", "drag a point"): lambda t: {"points": ((4 * t - 2, math.sin(9 * t)),)},
+    ("InContextLaboratory", "new line"): lambda t: {"draw": 1 + round(1000 * t)},
     ("AlphabetLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
 }
 

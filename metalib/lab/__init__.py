@@ -5,6 +5,7 @@ from metalib.lab.alphabet.laboratory import AlphabetLaboratory
 from metalib.lab.bandit.laboratory import BanditLaboratory
 from metalib.lab.distances.laboratory import DistanceLaboratory
 from metalib.lab.episode.laboratory import EpisodeLaboratory
+from metalib.lab.in_context.laboratory import InContextLaboratory
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.landscape.laboratory import LandscapeLaboratory
 from metalib.lab.learning_curves.laboratory import LearningCurvesLaboratory
@@ -23,6 +24,7 @@ __all__ = [
     "BanditLaboratory",
     "DistanceLaboratory",
     "EpisodeLaboratory",
+    "InContextLaboratory",
     "KeyEvent",
     "Laboratory",
     "LandscapeLaboratory",
