@@ -74,6 +74,17 @@ def test_the_lock_is_complete_on_every_system(system, python):
         assert fits, f"{requirement}, and the lock has {versions[name]}"
 
 
+def test_the_lock_of_the_peers_agrees_with_the_lock():
+    """Where both name a package it is the same version; what is asked for exactly has that version."""
+    ours, theirs = lock.read("requirements.lock"), lock.read("requirements-peers.lock")
+    shared = set(ours) & set(theirs)
+    assert {"torch", "numpy", "pytest", "setuptools"} <= shared
+    assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
+    asked = [Requirement(line) for line in lock.PEERS]
+    for requirement in [*asked, *map(Requirement, lock.roots(peers=True))]:
+        assert requirement.specifier.contains(theirs[canonicalize_name(requirement.name)]), requirement
+
+
 def test_the_closure_finds_what_only_one_system_needs():
     requires = {
         "jupyterlab": ['a; sys_platform == "win32"', "b[x]"],

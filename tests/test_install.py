@@ -211,6 +211,44 @@ def test_an_environment_that_is_only_linked_is_never_touched(house, monkeypatch)
     assert sorted(path.name for path in elsewhere.rglob("*")) == before
 
 
+def test_the_peers_get_an_environment_of_their_own(house, monkeypatch):
+    """Without what they ask for (some ask for an old torch), after torch, and learn2learn last."""
+    for name in ("VENV", "PYTHON", "STAMP", "UNFINISHED", "BUSY", "LOCK"):
+        monkeypatch.setattr(install, name, getattr(install, name))  # put back afterwards
+    monkeypatch.setattr(install, "PYTHON", house / ".venv" / "bin" / "python")
+    lock = house / "requirements-peers.lock"
+    lock.write_text(
+        "# a note\nbabel==2.18.0\nhigher==0.2.1\n"
+        "learn2learn==0.2.0 ; python_version < '3.12'\ntorch==2.13.0\n"
+    )
+    install.settle_in(house / ".peers", lock)
+    assert install.PYTHON == house / ".peers" / "bin" / "python"
+    assert {path.parent for path in (install.STAMP, install.UNFINISHED, install.BUSY)} == {house / ".peers"}
+    calls = []
+    monkeypatch.setattr(install, "pip_install", lambda *arguments, why: calls.append(arguments))
+    monkeypatch.setattr(install, "run", lambda *command, **options: calls.append(command[1:4]))
+    monkeypatch.setattr(install, "install_learn2learn", calls.append)
+    install.install_peers()
+    assert calls[0] == ("torch==2.13.0",)
+    assert calls[1] == ("--no-deps", "babel==2.18.0")
+    assert calls[2] == ("--no-deps", "--no-build-isolation", "higher==0.2.1")
+    assert calls[-2] == ("-m", "ipykernel", "install")  # .venv's JupyterLab can choose this Python
+    assert calls[-1] == "learn2learn==0.2.0 ; python_version < '3.12'"
+
+
+def test_without_a_c_compiler_learn2learn_is_left_out_in_a_sentence(house, monkeypatch, capsys):
+    (house / "requirements.lock").write_text("torch==2.13.0\nlearn2learn==0.2.0\n")
+    monkeypatch.setattr(install, "pip_install", lambda *arguments, why: None)
+    monkeypatch.setattr(install, "run", lambda *command, **options: None)
+    monkeypatch.setattr(install.shutil, "which", lambda name: None)
+    monkeypatch.setattr(install.sys, "version_info", (3, 11, 7))
+    install.install_peers()
+    assert "learn2learn is left out: its source needs a C compiler" in capsys.readouterr().out
+    monkeypatch.setattr(install.sys, "version_info", (3, 13, 0))
+    install.install_peers()
+    assert "ends at Python 3.11" in capsys.readouterr().out
+
+
 def test_making_an_environment_keeps_the_mark_until_the_end(house, monkeypatch):
     seen = []
     monkeypatch.setattr(install, "run", lambda *command, why: seen.append(install.UNFINISHED.exists()))

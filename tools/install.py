@@ -44,6 +44,7 @@ BUILD = ("babel", "setuptools")
 MODULES = "torch, numpy, matplotlib, ipywidgets, anywidget, safetensors, tqdm, PIL, metalib"
 # learn2learn comes as source only, with C files that an old Cython made and that Python 3.11 refuses.
 LEARN2LEARN = "learn2learn"
+KERNEL = "Python with the other tools"
 
 
 class SetupError(Exception):
@@ -296,6 +297,12 @@ def install_peers() -> None:
     here = ("--no-deps", "--no-build-isolation")
     pip_install(*here, *rest, why="Installing the versions of requirements-peers.lock")
     pip_install("--quiet", *here, "-e", ".", why="Installing metalib")
+    course = ROOT / ".venv"
+    if (
+        course.is_dir() and not course.is_symlink()
+    ):  # so that JupyterLab there offers this Python for chapter 11
+        kernel = ("-m", "ipykernel", "install", "--prefix", course, "--name", "peers")
+        run(PYTHON, *kernel, "--display-name", KERNEL, why="Naming the kernel", quiet=True)
     (source,) = (line for line in lines if line.startswith(LEARN2LEARN))
     try:
         install_learn2learn(source)

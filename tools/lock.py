@@ -72,7 +72,8 @@ def roots(peers: bool = False) -> list[str]:
     extras = project["optional-dependencies"]
     if peers:
         testing = [line for line in extras["test"] if line.startswith("pytest>")]
-        return [*project["dependencies"], *testing, *BUILD, *PEERS]
+        kernel = [line for line in extras["course"] if line.startswith("ipykernel>")]
+        return [*project["dependencies"], *testing, *kernel, *BUILD, *PEERS]
     return [*project["dependencies"], *extras["course"], *extras["test"], *BUILD]
 
 
