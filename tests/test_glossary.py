@@ -6,6 +6,7 @@ import glossary
 import pytest
 from chapter_prose import ROOT, course, has, prose, small
 from glossary import Glossary, table, terms
+from markdown_it import MarkdownIt
 from sources import ChapterError
 
 TOML = """\
@@ -199,3 +200,14 @@ def test_every_chapter_leads_to_the_glossary_and_a_chinese_one_explains_in_chine
         if chapter.language == "zh":
             for anchor in met:
                 assert re.fullmatch(".{8,80}。", by_anchor[anchor].zh_says), anchor
+
+
+def test_every_link_is_a_link_when_the_text_is_read():
+    """None stands where Markdown would show its brackets, as in a block of HTML."""
+    read = MarkdownIt("commonmark", {"html": True}).enable("table")
+    for chapter in course():
+        name = Glossary(chapter, ROOT, "F")
+        for text in map(name.write, prose(chapter)):
+            inside = [child for token in read.parse(text) for child in token.children or ()]
+            targets = [child.attrGet("href") for child in inside if child.type == "link_open"]
+            assert text.count("](F#term-") == sum(href.startswith("F#") for href in targets), chapter.path
