@@ -48,7 +48,8 @@ def question(one: QuestionText) -> str:
         marked = ((f"- [{'x' if choice.correct else ' '}] ", told(choice)) for choice in one.choices)
         parts.append(items(marked, "  ", blank=True))
     parts += [f"Answer: {prose(one.answer, 100)}"] if one.answer else []
-    return "\n\n".join([*parts, *(["Alt: " + "\n\n".join(map(prose, one.alt))] if one.alt else [])])
+    parts += ["Alt: " + "\n\n".join(map(prose, one.alt))] if one.alt else []
+    return "\n\n".join([*parts, *([f"Chapter: {one.chapter}"] if one.chapter else [])])
 
 
 def told(item: ChoiceText) -> tuple[str, ...]:

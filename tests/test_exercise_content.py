@@ -109,8 +109,8 @@ NUMBER = st.builds(
 ANSWER, ALT = st.just("") | PARAGRAPHS, st.lists(SENTENCE, max_size=2).map(tuple)
 
 
-def question(id, choice):
-    said = {"answer": ANSWER, "alt": ALT}
+def question(id, choice, chapter=""):
+    said = {"answer": ANSWER, "alt": ALT, "chapter": st.sampled_from(["", chapter])}
     return st.one_of(
         st.builds(QuestionText, id, SENTENCE, some(choice), **said),
         st.builds(QuestionText, id, SENTENCE, number=NUMBER, **said),
@@ -126,7 +126,7 @@ EXERCISE = st.builds(
 )  # fmt: skip
 CHAPTER = st.builds(
     ChapterText, st.just(Path("content/en/03_toy.md")), SENTENCE, several(EXERCISE),
-    several(question(SLUG, CHOICE), 0),
+    several(question(SLUG, CHOICE, "12"), 0),
     predictions=several(question(SLUG.map("03/before-{}".format), SHORT_CHOICE), 0),
 )  # fmt: skip
 
@@ -244,6 +244,10 @@ STUB = "### Stub\n\n```python\ndef inner_step"
         ("### steps: ", "### inner-step: ", "### inner-step: How", "the id '97/inner-step' is taken already"),
         ("## 97/predictions", "## 97/predictions\n\nHello", "Hello", "expected '### some-id: question'"),
         ("## 97/quiz", "## 97/more: More", "## 97/more", "after the predictions only the quiz may follow"),
+        ("Answer: Loss, gradient, step.", "Answer: So.\n\nChapter: 3", "Chapter: 3", "with two digits"),
+        ("Answer: Each step", "Chapter: 97\n\nAnswer: Each step", "Answer: Each", "come once and in this"),
+        ("Answer: Each step halves θ.", "Answer: So.\n\nChapter: 97", "Chapter: 97", "stands in a quiz"),
+        ("Answer: Loss, gradient, step.", "Answer: So.\n\nChapter: 97", "## 97/quiz", "must name a chapter"),
     ],
 )  # fmt: skip
 def test_what_is_not_as_it_must_be_is_refused_with_its_line(folder, old, new, at, said):
@@ -375,6 +379,7 @@ ZH_WRONG = "### Wrong: alpha-missing\n\n缺少 α。\n\n"
         ("within 1", "within 2", "### steps", "the number and how far off counts as right must be"),
         ("= {needed}, in 步, within 1", "1. 一\n\n2. 二", "### steps", "as many lines to put in order as in"),
         ("3. α = 0.1\n", "", "### ranking", "as many lines to put in order as in the English file"),
+        ("系数是 1 − 2α。", "系数是 1 − 2α。\n\nChapter: 97", "Chapter: 97", "in the English file"),
         ("Answer: 每一步把 θ 减半。", "", "### steps", "'Answer:' and 'Alt:' must be in both files"),
         ("α · 2θ = {step:.1f}", "α · 2θ", "### lands", "must be the English ones: before, step, stepped"),
         ("## 97/predictions", "## 97/quiz\n\n### a: 一？\n\n- [x] 一\n\n  一\n\n## 97/predictions",

@@ -136,6 +136,8 @@ def _exercise_state(facts: dict) -> tuple[str, str]:
 def _quiz_state(quiz, facts: dict) -> tuple[str, str]:
     right, total = len(quiz.answered_right()), len(quiz.questions)
     state = _("{right} of {total} answered right").format(right=right, total=total)
+    if again := quiz.read_again():
+        state += " " + _("(read again: {chapters})").format(chapters=", ".join(again))
     if right == total:
         return _DONE, state
     return (_BEGUN, state) if facts else (_NOT_YET, _("not attempted yet"))

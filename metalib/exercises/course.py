@@ -16,7 +16,7 @@ from pathlib import Path
 from metalib.exercises import probes
 from metalib.exercises.exercise import Exercise, Wrong
 from metalib.exercises.question import Choice, Choose, Number, Order, Question
-from metalib.exercises.quiz import Quiz
+from metalib.exercises.quiz import Place, Quiz
 from metalib.exercises.reader import read
 from metalib.exercises.texts import ChapterText, ExerciseText, QuestionText, refuse
 from metalib.exercises.translation import translated
@@ -57,7 +57,7 @@ def chapters_in(code: str) -> dict[str, Chapter]:
         number = path.stem[:2]
         if number in found:
             refuse(path, 1, f"chapter {number} has another file already")
-        found[number] = load(path, code)
+        found[number] = load(path, code, paths)
     return found
 
 
@@ -99,8 +99,11 @@ def _nearest(id: object, known: Iterable[str]) -> str:
 # One chapter
 
 
-def load(path: Path, code: str = SOURCE) -> Chapter:
+def load(path: Path, code: str = SOURCE, course: Iterable[Path] = ()) -> Chapter:
     """The chapter of an English content file, translated where `code`'s folder beside it has the same file.
+
+    Args:
+        course: the English files of all chapters, which a final test may name.
 
     Raises:
         ContentError: a file is not as it must be, a translation has other parts, a probe has no exercise.
@@ -115,7 +118,7 @@ def load(path: Path, code: str = SOURCE) -> Chapter:
         number,
         text.title,
         tuple(_exercise(text, exercise, checks.get(exercise.id)) for exercise in text.exercises),
-        _quiz(text, number, predictions) if text.quiz_line else None,
+        _quiz(text, number, predictions, _places(course, code)) if text.quiz_line else None,
         predictions,
     )
 
@@ -153,7 +156,24 @@ def _exercise(text: ChapterText, exercise: ExerciseText, probe: probes.Probe | N
         text.refuse(exercise.line, str(error).removesuffix("."))
 
 
-def _quiz(text: ChapterText, number: str, predictions: tuple[Question, ...]) -> Quiz:
+def _places(course: Iterable[Path], code: str) -> dict[str, Place]:
+    """Where each chapter is, and what it is called."""
+    return {
+        path.stem[:2]: Place(f"{path.stem[:2]} {_title(path, code)}", f"{path.stem}.ipynb") for path in course
+    }
+
+
+@cache
+def _title(path: Path, code: str) -> str:
+    """A chapter's title, without the reading of the whole file."""
+    translation = path.parents[1] / code / path.name
+    with (translation if translation.exists() else path).open(encoding="utf-8") as lines:
+        return next((line[2:].strip() for line in lines if line.startswith("# ")), "")
+
+
+def _quiz(
+    text: ChapterText, number: str, predictions: tuple[Question, ...], places: dict[str, Place]
+) -> Quiz:
     id = f"{number}/quiz"
     questions = []
     for asked in text.questions:
@@ -162,7 +182,10 @@ def _quiz(text: ChapterText, number: str, predictions: tuple[Question, ...]) -> 
             questions[-1].needs_explanations()
         except ValueError as error:
             text.refuse(asked.line, str(error).removesuffix("."))
-    return Quiz(id, tuple(questions), predictions)
+    try:
+        return Quiz(id, tuple(questions), predictions, places)
+    except ValueError as error:
+        text.refuse(text.quiz_line, str(error).removesuffix("."))
 
 
 def _question(text: ChapterText, asked: QuestionText, id: str) -> Question:
@@ -174,7 +197,10 @@ def _question(text: ChapterText, asked: QuestionText, id: str) -> Question:
     shared = (id, asked.text, asked.answer, asked.alt)
     try:
         if number := asked.number:
-            return Number(*shared, number.value, number.unit, number.within, number.factor)
-        return Order(*shared, lines) if lines else Choose(*shared, choices)
+            return Number(
+                *shared, number.value, number.unit, number.within, number.factor, chapter=asked.chapter
+            )
+        kind, items = (Order, lines) if lines else (Choose, choices)
+        return kind(*shared, items, chapter=asked.chapter)
     except ValueError as error:
         text.refuse(asked.line, str(error).removesuffix("."))

@@ -14,7 +14,7 @@ import html
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -47,7 +47,8 @@ class Choice:
 class Question:
     """What the three kinds share. `id` is that of the whole course: "03/quiz/whose-loss" or "03/between".
 
-    answer: what is said when it is opened; alt: a text for each picture in a prediction's answer.
+    answer: what is said when it is opened; alt: a text for each picture in a prediction's answer; chapter: in
+    a final test, the number of the chapter that teaches it.
     Raises ValueError where something that it needs is missing.
     """
 
@@ -55,6 +56,7 @@ class Question:
     text: str
     answer: str = ""
     alt: tuple[str, ...] = ()
+    chapter: str = field(default="", kw_only=True)
 
     kind: ClassVar[str]
 

@@ -214,18 +214,70 @@ function explain(question, explained, guess, words) {
   return ["wrong", words.out_of_order.replace("{n}", wrong + 1).replace("{why}", explained.why[ids[wrong]])];
 }
 
+// Of a final test: the first answer to each question, and the chapters that the missed ones send back to.
+function reading(model) {
+  const words = model.get("words"), shelf = model.get("shelf"), total = model.get("questions").length;
+  const first = new Map(Object.entries(model.get("first"))); // of the last time, until they are answered anew
+  const now = new Set(), fields = new Map();
+  const list = make("div", { className: "again" });
+  // A link leads to the chapter beside this notebook, where the page's address tells which that is.
+  const known = (address) => /^https?:/.test(address) || /\/(tree|notebooks)\//.test(location.pathname);
+  const chapter = ({ title, address }) => known(address)
+    ? make("a", { href: address, target: "_blank", textContent: title }) : make("span", { textContent: title });
+  const jump = (name) => button(words.question.replace("{n}", [...fields.keys()].indexOf(name) + 1), "quiet", () => {
+    const field = fields.get(name);
+    field.scrollIntoView({ block: "center" });
+    (field.querySelector("input:checked") ?? field.querySelector("input, li")).focus({ preventScroll: true });
+  });
+  function show(score) {
+    const values = [...first.values()], right = values.filter((verdict) => verdict === "right").length;
+    score.textContent = words.first.replace("{right}", right).replace("{total}", total)
+      .replace("{open}", total - values.length);
+    const missed = (name) => first.has(name) && first.get(name) !== "right";
+    const rows = shelf.filter(({ questions }) => questions.some(missed)).map((place) => {
+      const row = make("li", {}, chapter(place), " ");
+      const [before, after] = words.missed.split("{questions}");
+      row.append("(", before);
+      place.questions.filter(missed).forEach((name, n) => row.append(n ? ", " : "", jump(name)));
+      row.append(after, ")");
+      return row;
+    });
+    if (rows.length) {
+      const head = make("p", { textContent: words.read_again, id: `metalib-question-${++views}` });
+      const items = make("ul", {}, ...rows);
+      items.setAttribute("aria-labelledby", head.id);
+      list.replaceChildren(head, items);
+    } else if (values.length) {
+      list.replaceChildren(make("p", { textContent: right === total ? words.all : words.nothing }));
+    } else list.replaceChildren();
+  }
+  return {
+    list,
+    show,
+    placed: (name, field) => fields.set(name, field),
+    answered: (name, verdict) => {
+      if (now.has(name)) return;
+      now.add(name);
+      first.set(name, verdict);
+    },
+  };
+}
+
 function quiz(model, el) {
-  const words = model.get("words"), questions = model.get("questions");
+  const words = model.get("words"), questions = model.get("questions"), test = model.get("shelf").length > 0;
   const right = new Set(model.get("right"));
+  const first = test ? reading(model) : null;
   el.classList.add("metalib-question", "metalib-quiz");
   const tally = make("p", { className: "tally" });
   const show_tally = () => { tally.innerHTML = model.get("tally"); tally.hidden = !tally.innerHTML; };
   const score = make("p", { className: "score" });
   score.setAttribute("role", "status");
   const show_score = () => {
+    if (test) return first.show(score);
     score.textContent = words.score.replace("{right}", right.size).replace("{total}", questions.length);
   };
   el.append(tally);
+  if (test) el.append(make("p", { className: "how", textContent: words.test }));
   questions.forEach((question, n) => {
     const why = make("p", {});
     why.setAttribute("role", "status");
@@ -236,10 +288,11 @@ function quiz(model, el) {
       why.className = `why ${verdict}`;
       why.innerHTML = said;
       if (verdict === "right") right.add(question.id);
+      first?.answered(question.id, verdict);
       show_score();
       model.send({ question: question.id, guess });
     };
-    const at_once = question.kind === "choice";
+    const at_once = question.kind === "choice" && !test; // there an arrow key would be a first answer
     const check = button(words.check, "main", answer);
     const changed = at_once ? answer : () => {
       check.disabled = control.guess() === null;
@@ -250,9 +303,10 @@ function quiz(model, el) {
     check.disabled = control.guess() === null;
     if (!at_once) field.append(make("div", { className: "actions" }, check));
     field.append(why);
+    first?.placed(question.id, field);
     el.append(field);
   });
-  el.append(score);
+  el.append(score, ...(test ? [first.list] : []));
   show_score();
   show_tally();
   model.on("change:tally", show_tally);

@@ -32,6 +32,8 @@ and after that it may say, in paragraphs,
 
     Answer: At once, because …                           what is said when it opens; in a quiz, when right
     Alt: Two curves …                                    in a prediction, one paragraph a picture
+    Chapter: 03                                          in a final test, the chapter to read again; then
+                                                         every question of the quiz names one
 
 A quiz's choices have exactly one [x] and an explanation each, its numbers and orders an `Answer:`. In a
 prediction no choice need be right, and explanations may be left out where there is an `Answer:`. What is said
@@ -40,8 +42,9 @@ after a prediction's guess (explanations, Answer, Alt) may have places for value
 
 Choices and lines are shown shuffled, the same for everybody. So none may refer to another by its place.
 
-A translation has the same headings, ids and order, and no code: name, difficulty, minutes, solution and wrong
-answers are the English file's (a stub or solution may be given where its strings or comments are translated).
+A translation has the same headings, ids and order, and no code: name, difficulty, minutes, solution, wrong
+answers and the chapter of a question are the English file's (a stub or solution may be given where its
+strings or comments are translated).
 
 The parser is strict: whatever is not as above is refused with file, line and what is expected there.
 """
@@ -272,7 +275,7 @@ class Reader:
         if not parts:
             self.refuse(section.line, "expected '### some-id: question'")
         id, text = prefix + parts[1], parts[2]
-        body, answer, alt = self.said_after(section)
+        body, answer, alt, chapter = self.said_after(section, prefix)
         line, first = body[0] if body else (section.line, "")
         if first.startswith("="):
             if len(body) > 1:
@@ -283,23 +286,27 @@ class Reader:
         else:
             choices = self.explained(section, body, r"- \[([ x])\] ", "- [ ] a choice", needed=not prefix)
             asked = {"choices": choices}
-        return QuestionText(id, text, line=section.line, answer=answer, alt=alt, **asked)
+        return QuestionText(id, text, line=section.line, answer=answer, alt=alt, chapter=chapter, **asked)
 
-    def said_after(self, section: Section) -> tuple[list[Numbered], str, tuple[str, ...]]:
-        """The lines before `Answer:` and `Alt:`, and what stands there."""
+    def said_after(self, section: Section, prefix: str) -> tuple[list[Numbered], str, tuple[str, ...], str]:
+        """The lines before `Answer:`, `Alt:` and `Chapter:`, and what stands there."""
         parts: dict[str, list[Numbered]] = {"": []}
-        names = ("", "Answer", "Alt")
+        names = ("", "Answer", "Alt", "Chapter")
         for line, text in without_blank_ends(section.body):
-            if mark := re.match(r"(Answer|Alt):(?: +|$)", text):
+            if mark := re.match(r"(Answer|Alt|Chapter):(?: +|$)", text):
                 if names.index(mark[1]) <= names.index(list(parts)[-1]):
-                    self.refuse(line, "'Answer:' and 'Alt:' come once and in this order")
+                    self.refuse(line, "'Answer:', 'Alt:' and 'Chapter:' come once and in this order")
                 parts[mark[1]] = []
                 text = text[mark.end() :]
             list(parts.values())[-1].append((line, text))
-        answer, alt = (
+        answer, alt, chapter = (
             self.prose(parts[name], parts[name][0][0]) if name in parts else "" for name in names[1:]
         )
-        return without_blank_ends(parts[""]), answer, tuple(alt.split("\n\n") if alt else ())
+        if chapter and (self.translation or prefix or not re.fullmatch(r"\d\d", chapter)):
+            self.refuse(
+                parts["Chapter"][0][0], "'Chapter: 03' stands in a quiz, in the English file, with two digits"
+            )
+        return without_blank_ends(parts[""]), answer, tuple(alt.split("\n\n") if alt else ()), chapter
 
     def number_of(self, line: int, text: str) -> NumberText:
         figure = r"[-−]?\d+(?:\.\d+)?(?:e-?\d+)?"

@@ -67,6 +67,7 @@ class QuestionText:
     lines: tuple[ChoiceText, ...] = ()  # in their right order
     answer: str = ""
     alt: tuple[str, ...] = ()  # one text for each picture of the answer
+    chapter: str = ""  # in a final test, the number of the chapter to read again, "03"
 
 
 @dataclass(frozen=True)

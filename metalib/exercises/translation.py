@@ -54,7 +54,10 @@ def _question(other: ChapterText, ours: QuestionText, theirs: QuestionText) -> Q
         return tuple(replace(item, id=one.id) for one, item in zip(english, items, strict=True))
 
     return replace(
-        theirs, choices=with_ids(ours.choices, theirs.choices), lines=with_ids(ours.lines, theirs.lines)
+        theirs,
+        choices=with_ids(ours.choices, theirs.choices),
+        lines=with_ids(ours.lines, theirs.lines),
+        chapter=ours.chapter,
     )
 
 

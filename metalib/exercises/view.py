@@ -31,6 +31,10 @@ class QuestionsView(anywidget.AnyWidget):
     quiz = traitlets.Bool().tag(sync=True)  # explained at once, in the browser
     explained: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)  # by question; only in a quiz
     right: traitlets.List[str] = traitlets.List().tag(sync=True)  # the questions answered right so far
+    # Of a final test: the chapters that it asks about, with their questions; and the verdicts on the first
+    # answers when it was last taken, by question.
+    shelf: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    first: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     tally = traitlets.Unicode().tag(sync=True)  # how often the chapter's predictions were right, as HTML
     answer: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     words: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
@@ -59,6 +63,13 @@ def _words() -> dict[str, str]:
         "waiting": _("The answer opens once the kernel is free. (Was it restarted? Run this cell again.)"),
         "check": _("Check"),
         "score": _("{right} of {total} answered right."),
+        "first": _("Right at the first answer: {right} of {total}. Not answered yet: {open}."),
+        "test": _("The first answer to each question counts. To take the test again, run this cell again."),
+        "read_again": _("Read again:"),
+        "missed": _("missed: {questions}"),
+        "question": _("question {n}"),
+        "nothing": _("Nothing to read again so far."),
+        "all": _("Nothing to read again: every first answer was right."),
         "number": _("Your number"),
         "no_number": _("Please write one number, for example 12.5."),
         "how": _("Move a line with the arrow keys, with its arrows, or by dragging."),
