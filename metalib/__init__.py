@@ -35,6 +35,7 @@ _HOME = {
     "metalib.evaluation": ("Evaluation", "compare", "evaluate"),
     "metalib.history": ("History",),
     "metalib.protocol": ("check_protocol",),
+    "metalib.diagnosis": ("check_training",),
     "metalib.i18n": ("use_language",),
 }
 _MODULES = ("data", "graph", "lab", "look", "models", "rl", "threads", "timeline", "weights")
@@ -52,6 +53,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which run not
         timeline as timeline,
         weights as weights,
     )
+    from metalib.diagnosis import check_training as check_training
     from metalib.evaluation import Evaluation as Evaluation, compare as compare, evaluate as evaluate
     from metalib.history import History as History
     from metalib.i18n import use_language as use_language

@@ -227,7 +227,9 @@ def test_the_list_grows_under_the_keyboard_and_is_kept(browser, jupyter_lab, fol
     page.keyboard.press("Enter")
     page.get_by_text("Eight.").wait_for()
     assert score.inner_text() == "Right at the first answer: 1 of 3. Not answered yet: 1."
-    page.locator(".metalib-quiz").get_by_role("button", name="Check").last.click()  # lines never stand in order at first
+    page.locator(".metalib-quiz").get_by_role(
+        "button", name="Check"
+    ).last.click()  # lines never stand in order at first
     wait_until(page, lambda: "Not answered yet: 0." in score.inner_text())
     link = again.get_by_role("link", name="97 A toy chapter")
     assert link.get_attribute("href") == "97_toy.ipynb"

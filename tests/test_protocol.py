@@ -10,8 +10,9 @@ from torch import nn
 import metalib
 from metalib import Episodes, Learner, ProtoNet, TaskBatch, check_protocol
 from metalib.data import ImageSet
-from metalib.protocol import LEAKS, Leak, routines
+from metalib.protocol import LEAKS, routines
 from metalib.protocol.classes import Families
+from metalib.protocol.findings import ProtocolFindings
 from metalib.protocol.pictures import codes
 from metalib.tasks import Unbalanced, leaks
 from metalib.training import Training
@@ -388,7 +389,7 @@ def test_the_report_shows_itself_and_says_what_it_cannot_see(test_tasks):
     for words in ("that needs both", "trained_on", "tuned_on", "No learner was given"):
         assert words in unseen
     with pytest.raises(AssertionError):
-        Leak("leaky", "")
+        ProtocolFindings().leak("leaky", "So.")
 
 
 def test_plain_classification_is_no_leak():

@@ -1,6 +1,6 @@
 """The protocol of an experiment: what leaks in it, and routines that leak on purpose."""
 
 from metalib.protocol.check import check_protocol
-from metalib.protocol.report import LEAKS, Leak, ProtocolReport
+from metalib.protocol.report import LEAKS, ProtocolReport
 
-__all__ = ["LEAKS", "Leak", "ProtocolReport", "check_protocol"]
+__all__ = ["LEAKS", "ProtocolReport", "check_protocol"]

@@ -14,7 +14,7 @@ from metalib.evaluation import TaskDistribution, drawn, evaluate, on_learners_de
 from metalib.i18n import N_
 from metalib.learners import Learner
 from metalib.learners.base import evaluating
-from metalib.protocol.findings import Findings
+from metalib.protocol.findings import ProtocolFindings
 from metalib.randomness import governed
 from metalib.tasks import TaskBatch
 
@@ -29,7 +29,9 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def check_learner_on(learner: Learner, tasks: TaskDistribution, routine: Any, found: Findings) -> None:
+def check_learner_on(
+    learner: Learner, tasks: TaskDistribution, routine: Any, found: ProtocolFindings
+) -> None:
     """Watch the learner, or a copy of it, on a few tasks."""
     batch = on_learners_device(drawn(tasks, TASKS, seeded(SEED)), learner)
     check_independence(copy.deepcopy(learner), batch, found)
@@ -50,7 +52,7 @@ def moved(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max() / one.std().clamp(min=1e-12))
 
 
-def check_independence(learner: Learner, batch: TaskBatch, found: Findings) -> None:
+def check_independence(learner: Learner, batch: TaskBatch, found: ProtocolFindings) -> None:
     """Do answers stay where half of the queries, or all other tasks, are left out."""
     everything = answers(learner, batch)
     queries = batch.query_x.shape[1]
@@ -85,7 +87,11 @@ def check_independence(learner: Learner, batch: TaskBatch, found: Findings) -> N
 
 
 def check_change(
-    learner: Learner, tasks: TaskDistribution, routine: Callable[..., Any], called: str, found: Findings
+    learner: Learner,
+    tasks: TaskDistribution,
+    routine: Callable[..., Any],
+    called: str,
+    found: ProtocolFindings,
 ) -> None:
     """Is a copy of the learner after the routine what it was before."""
     tested = copy.deepcopy(learner)

@@ -15,7 +15,7 @@ from metalib.learners import Learner
 from metalib.learners.base import check_learner
 from metalib.protocol.behaviour import check_learner_on
 from metalib.protocol.classes import Drawings, images_behind, tensor_of
-from metalib.protocol.findings import CLASSES, SIDES, Findings
+from metalib.protocol.findings import CLASSES, SIDES, ProtocolFindings
 from metalib.protocol.overlap import check_overlap
 from metalib.protocol.report import ProtocolReport
 from metalib.protocol.sampled import check_sampled
@@ -75,7 +75,7 @@ def check_protocol(
     check_generator(generator)
     if learner is not None:
         check_learner(learner)
-    found = Findings()
+    found = ProtocolFindings()
     known: dict[str, Drawings | None] = {}
     for name, side in given.items():
         if is_images(side):
@@ -106,7 +106,7 @@ def is_images(thing: Any) -> bool:
     return isinstance(tensor_of(thing), Tensor) and not callable(getattr(thing, "sample", None))
 
 
-def check_pair(one: str, other: str, known: Mapping[str, Drawings | None], found: Findings) -> None:
+def check_pair(one: str, other: str, known: Mapping[str, Drawings | None], found: ProtocolFindings) -> None:
     """Classes that two of the three sides share."""
     mine, theirs = known.get(one), known.get(other)
     if mine is None or theirs is None:
@@ -155,7 +155,9 @@ class Past:
         return [] if side is None else [side]
 
 
-def check_trained(past: list[Drawings], known: Mapping[str, Drawings | None], found: Findings) -> None:
+def check_trained(
+    past: list[Drawings], known: Mapping[str, Drawings | None], found: ProtocolFindings
+) -> None:
     """What the learner was trained on, against what it is chosen and tested on."""
     if not past:
         found.blind(N_("What the learner was trained on, apart from `train`, only `trained_on` can tell."))
@@ -174,7 +176,7 @@ def check_trained(past: list[Drawings], known: Mapping[str, Drawings | None], fo
                 check_overlap(leak, side, one, (SIDES[name], CLASSES["trained_on"]), consequence, found)
 
 
-def check_tuned(past: list[Drawings], known: Mapping[str, Drawings | None], found: Findings) -> None:
+def check_tuned(past: list[Drawings], known: Mapping[str, Drawings | None], found: ProtocolFindings) -> None:
     """What settings were chosen on, against the test."""
     test = known.get("test")
     if not past:

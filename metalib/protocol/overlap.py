@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from metalib.findings import listed, share
 from metalib.i18n import N_, _
 from metalib.protocol.classes import Drawings
-from metalib.protocol.findings import Findings, listed, share
+from metalib.protocol.findings import ProtocolFindings
 from metalib.protocol.pictures import NEAR, nearest
 
 EACH, MOST = 5, 2500
@@ -18,7 +19,12 @@ ENOUGH = 0.5
 
 
 def check_overlap(
-    leak: str, one: Drawings, other: Drawings, names: tuple[str, str], consequence: str, found: Findings
+    leak: str,
+    one: Drawings,
+    other: Drawings,
+    names: tuple[str, str],
+    consequence: str,
+    found: ProtocolFindings,
 ) -> None:
     """Which classes of `one` (as "test") are in `other` (as "training") too.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from metalib.findings import FINE, UNSEEN, WRONG, Finding, Report
 from metalib.i18n import _
 
 LEAKS = (
@@ -20,54 +19,26 @@ LEAKS = (
 """The names of the leaks that can be found. They stay."""
 
 
-@dataclass(frozen=True)
-class Leak:
-    """One leak: its name (see `LEAKS`), and a sentence with the figures."""
-
-    name: str
-    sentence: str
-
-    def __post_init__(self) -> None:
-        assert self.name in LEAKS, self.name
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.sentence}"
-
-
-@dataclass(frozen=True)
-class ProtocolReport:
+class ProtocolReport(Report):
     """What `check_protocol` has found. It shows itself, in a notebook and by `print`."""
 
-    leaks: tuple[Leak, ...]
-    """What is wrong, or has to be said beside the results."""
-    clean: tuple[str, ...]
-    """Sentences: what was looked at and is in order."""
-    unseen: tuple[str, ...]
-    """Sentences: what cannot be seen from what was given."""
+    @property
+    def leaks(self) -> tuple[Finding, ...]:
+        """What is wrong, or has to be said beside the results: each with `name` and `sentence`."""
+        return self.of(WRONG)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the leaks, each once."""
-        return tuple(dict.fromkeys(leak.name for leak in self.leaks))
+    def clean(self) -> tuple[str, ...]:
+        """Sentences: what was looked at and is in order."""
+        return tuple(finding.sentence for finding in self.of(FINE))
 
     @property
-    def _heading(self) -> str:
+    def unseen(self) -> tuple[str, ...]:
+        """Sentences: what cannot be seen from what was given."""
+        return tuple(finding.sentence for finding in self.of(UNSEEN))
+
+    @property
+    def heading(self) -> str:
         if not self.leaks:
             return _("No leak seen")
         return _("Leaks: {names}").format(names=", ".join(self.names))
-
-    def __str__(self) -> str:
-        parts = [self._heading]
-        parts += [f"✗ {leak}" for leak in self.leaks]
-        parts += [f"✓ {sentence}" for sentence in self.clean]
-        parts += [f"? {sentence}" for sentence in self.unseen]
-        return "\n".join(parts)
-
-    __repr__ = __str__
-
-    def _repr_markdown_(self) -> str:
-        parts = [f"**{self._heading}**", ""]
-        parts += [f"- ✗ **{leak.name}**: {leak.sentence}" for leak in self.leaks]
-        parts += [f"- ✓ {sentence}" for sentence in self.clean]
-        parts += [f"- ? {sentence}" for sentence in self.unseen]
-        return "\n".join(parts)

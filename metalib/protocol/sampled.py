@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from metalib.findings import share
 from metalib.i18n import N_, _
 from metalib.protocol.classes import UNKNOWN
-from metalib.protocol.findings import SIDES, Findings, share
+from metalib.protocol.findings import SIDES, ProtocolFindings
 from metalib.protocol.seen import SideSeen
 
 SURPRISE = 6.0
@@ -20,7 +21,7 @@ FORETOLD = 20
 """Labels that chance must foretell, at least, before one can judge."""
 
 
-def check_sampled(name: str, side: SideSeen, found: Findings) -> None:
+def check_sampled(name: str, side: SideSeen, found: ProtocolFindings) -> None:
     """All that the tasks of one side can show."""
     fine = [check_queries(name, side, found)]
     if any(task.groups for task in side.tasks):
@@ -36,7 +37,7 @@ def check_sampled(name: str, side: SideSeen, found: Findings) -> None:
         )
 
 
-def check_queries(name: str, side: SideSeen, found: Findings) -> str:
+def check_queries(name: str, side: SideSeen, found: ProtocolFindings) -> str:
     """Support examples among the queries. Returns what is in order, or nothing."""
     n, queries = len(side.tasks), sum(task.queries for task in side.tasks)
     what = {
@@ -62,7 +63,7 @@ def check_queries(name: str, side: SideSeen, found: Findings) -> str:
     return ""
 
 
-def check_twice(name: str, side: SideSeen, found: Findings) -> str:
+def check_twice(name: str, side: SideSeen, found: ProtocolFindings) -> str:
     """One class under two labels. Returns what is in order, or nothing."""
     where, examples = 0, Counter[int]()
     for classes in side.classes:
@@ -96,7 +97,7 @@ def check_twice(name: str, side: SideSeen, found: Findings) -> str:
     return ""
 
 
-def check_labels(name: str, side: SideSeen, found: Findings) -> str:
+def check_labels(name: str, side: SideSeen, found: ProtocolFindings) -> str:
     """Can the label be told from the class alone? From what one half of the tasks teaches, foretell the
     labels of the other half; by chance that succeeds once in a task. Returns what is in order, or nothing."""
     gaps: dict[str, Any] = {"side": _(SIDES[name])}
