@@ -171,9 +171,9 @@ def test_the_courses_glossary_is_whole():
     chinese = [term.zh for term in known.values()]
     assert sorted(chinese) == sorted(set(chinese))
     for term in known.values():
-        assert re.fullmatch(r"[A-Zα-ωθ].{15,200}\.", term.says), term.term
-        assert re.search("[\u4e00-\u9fff]", term.zh), term.term
-        assert re.fullmatch("[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜü’ ]+", term.pinyin), term.term
+        assert re.fullmatch(r"[A-Zα-ωθ].{15,200}\.", term.says), term.name
+        assert re.search("[\u4e00-\u9fff]", term.zh), term.name
+        assert re.fullmatch("[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜü’ ]+", term.pinyin), term.name
 
 
 def test_every_term_is_linked_in_the_chapter_that_introduces_it():
@@ -181,9 +181,9 @@ def test_every_term_is_linked_in_the_chapter_that_introduces_it():
     met = {c.number: met_in(c) for c in course() if c.language == "en"}
     for term in terms(ROOT).values():
         if term.chapter in met:
-            assert term.anchor in met[term.chapter], (term.term, term.chapter)
+            assert term.anchor in met[term.chapter], (term.name, term.chapter)
         else:
-            assert not has(glossary.MARK), f"{term.term}: there is no chapter {term.chapter}"
+            assert not has(glossary.MARK), f"{term.name}: there is no chapter {term.chapter}"
 
 
 def met_in(chapter):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from prose import FIXED, ROLE, UNLINKED, rewrite
+from prose import FIXED, UNLINKED, rewrite
 from sources import Chapter, ChapterError
 
 FILE = "glossary.toml"
@@ -25,7 +25,7 @@ _WRITTEN = re.compile(r"\{term\}`([^`<]+?)(?:\s*<([^`>]+)>)?`")
 class Term:
     """One entry. `words` and `zh_words` are what is linked by itself; given none of them, nothing is."""
 
-    term: str
+    name: str
     zh: str
     pinyin: str
     says: str
@@ -36,12 +36,12 @@ class Term:
 
     @property
     def anchor(self) -> str:
-        return "term-" + re.sub("[^a-z0-9]+", "-", self.term.lower().replace("²", "2")).strip("-")
+        return "term-" + re.sub("[^a-z0-9]+", "-", self.name.lower().replace("²", "2")).strip("-")
 
     def title(self, language: str) -> str:
         """What a link shows under the pointer."""
         if language == "zh":
-            return f"{self.term}：{self.zh_says or self.says}"
+            return f"{self.name}：{self.zh_says or self.says}"
         return f"{' '.join(filter(None, [self.zh, self.pinyin]))}: {self.says}"
 
 
@@ -73,7 +73,7 @@ def _parsed(text: str) -> dict[str, Term]:
         if re.search(r'["|$<>\n`]', entry["says"] + entry.get("zh_says", "")):
             raise ChapterError(f"{where}: 'says' is one plain sentence, without any of \" | $ < > `.")
         given = {"words": [name], "zh_words": [entry["zh"]], **entry}
-        found[name] = Term(term=name, **given)
+        found[name] = Term(name=name, **given)
         for word in {*given["words"], *given["zh_words"]}:
             if owner.setdefault(word, name) != name:
                 raise ChapterError(f"{where}: {word!r} belongs to {owner[word]!r} already.")
@@ -84,9 +84,9 @@ def table(root: Path, chapters: list[Chapter], seen_from: str = "en") -> str:
     """All terms, in the order of the alphabet, each with the anchor that its links lead to."""
     files = {chapter.number: chapter.file(seen_from) for chapter in chapters if chapter.language == "en"}
     rows = [HEAD]
-    for term in sorted(terms(root).values(), key=lambda each: each.term.lower()):
+    for term in sorted(terms(root).values(), key=lambda each: each.name.lower()):
         chapter = f"[{term.chapter}]({files[term.chapter]})" if term.chapter in files else term.chapter
-        name = f'<a id="{term.anchor}"></a>**{term.term}**'
+        name = f'<a id="{term.anchor}"></a>**{term.name}**'
         rows.append(f"| {name} | {term.zh} | {term.pinyin} | {term.says} | {chapter} |")
     return "\n".join(rows)
 
@@ -121,7 +121,7 @@ class Glossary:
             if name not in known:
                 self.chapter.refuse(f"its 'unlinked' has {name!r}, which is no term of {FILE}", at=name)
         written = [
-            self._named(match).term
+            self._named(match).name
             for cell in self.chapter.cells
             if cell.cell_type == "markdown"
             for match in _WRITTEN.finditer(cell.source)
@@ -143,17 +143,17 @@ class Glossary:
     def write(self, text: str) -> str:
         """The text with its links: those that are written, and those of terms not met before."""
         text = rewrite(text, UNLINKED, lambda piece: self.pattern.sub(self._first, piece))
-        role = re.compile(ROLE)
-        return re.sub(FIXED, lambda m: _WRITTEN.sub(self._role, m[0]) if role.fullmatch(m[0]) else m[0], text)
+        return FIXED.sub(self._fixed, text)
 
-    def _role(self, match: re.Match) -> str:
-        return self._link(self._named(match), match[1].strip())
+    def _fixed(self, match: re.Match) -> str:
+        role = _WRITTEN.fullmatch(match[0])
+        return self._link(self._named(role), role[1].strip()) if role else match[0]
 
     def _first(self, match: re.Match) -> str:
         term = self._meant(" ".join(match[0].split()))
-        if term.term in self.done:
+        if term.name in self.done:
             return match[0]
-        self.done.add(term.term)
+        self.done.add(term.name)
         return self._link(term, match[0])
 
     def _meant(self, found: str) -> Term:

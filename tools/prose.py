@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-ROLE = r"\{term\}`[^`]+`"
-# Code, mathematics, links, HTML and bare addresses.
+# Code, the role {term}, mathematics, links, HTML and bare addresses.
 _FIXED = r"""
     ^[ ]*```.*?^[ ]*```[^\n]*$
-  | {role}
+  | \{term\}`[^`]+`
   | (?P<ticks>`+).+?(?P=ticks)
   | \$\$.+?\$\$
   | (?<!\\)\$(?:(?!\n\n)[^$])+\$
@@ -26,8 +25,8 @@ _UNLINKED = r"""
   | @[a-z]+\d{4}\w*
 """
 _FLAGS = re.VERBOSE | re.MULTILINE | re.DOTALL
-FIXED = re.compile(_FIXED.replace("{role}", ROLE), _FLAGS)
-UNLINKED = re.compile(_FIXED.replace("{role}", ROLE) + _UNLINKED, _FLAGS)
+FIXED = re.compile(_FIXED, _FLAGS)
+UNLINKED = re.compile(_FIXED + _UNLINKED, _FLAGS)
 
 
 def rewrite(text: str, fixed: re.Pattern, change: Callable[[str], str]) -> str:
