@@ -52,7 +52,7 @@ class InContextState:
     network: str = choice(N_("trained on"), NETWORKS, "lines")
     shots: int = whole_slider(N_("points"), 4, 1, MAX_POINTS)
     noise: float = slider(N_("noise"), NOISE, 0.0, 2.0)
-    alpha: float = log_slider(N_("α of the one step"), 0.2, 0.01, 2.0)
+    alpha: float = log_slider(N_("α (one step)"), 0.2, 0.01, 2.0)
     ridge: float = log_slider(N_("ridge λ"), NOISE**2, 0.001, 10.0)
     draw: int = counter(N_("new line"), N_("no. {number}"), 1)
     points: tuple[tuple[float, float], ...] = hidden((), places)
