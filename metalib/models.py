@@ -180,11 +180,23 @@ def count_parameters(model: nn.Module) -> int:
 def multiplications(work: Callable[[], Result]) -> tuple[int, Result]:
     """How many multiplications the matrix products and convolutions in ``work()`` take, its backward passes
     included, and what it returns. Work that is done elementwise is not counted."""
-    from torch.utils.flop_counter import FlopCounterMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import flop_registry
 
-    with FlopCounterMode(display=False) as counter:
+    # PyTorch's own FlopCounterMode also listens to every module, and a model that is listened to runs its
+    # tasks one after the other.
+    class Counter(TorchDispatchMode):
+        total = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = func(*args, **kwargs or {})
+            if (count := flop_registry.get(func.overloadpacket)) is not None:
+                self.total += count(*args, **kwargs or {}, out_val=made)
+            return made
+
+    with Counter() as counter:
         result = work()
-    return counter.get_total_flops() // 2, result  # it counts an addition with each multiplication
+    return counter.total // 2, result  # the registry counts an addition with each multiplication
 
 
 def peak_memory(work: Callable[[], Result]) -> tuple[int, Result]:
@@ -203,15 +215,14 @@ def peak_memory(work: Callable[[], Result]) -> tuple[int, Result]:
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             made = func(*args, **kwargs or {})
-            given = {id(t.untyped_storage()) for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
-            for tensor in tree_leaves(made):
-                if isinstance(tensor, Tensor):
-                    self.count(tensor.untyped_storage(), given)
+            for tensor in (made,) if isinstance(made, Tensor) else tree_leaves(made):
+                if isinstance(tensor, Tensor) and id(tensor.untyped_storage()) not in known:
+                    self.count(tensor.untyped_storage(), tree_leaves((args, kwargs)))
             return made
 
-        def count(self, storage: torch.UntypedStorage, given: set[int]) -> None:
-            if id(storage) in known or id(storage) in given:  # a view, or changed in place
-                return
+        def count(self, storage: torch.UntypedStorage, given: list[Any]) -> None:
+            if any(isinstance(t, Tensor) and t.untyped_storage() is storage for t in given):
+                return  # a view of what was there before, or changed in place
             known.add(id(storage))
             self.now += storage.nbytes()
             self.most = max(self.most, self.now)
