@@ -53,6 +53,7 @@ PLANS = {
     },
     ("InContextLaboratory", "drag a point"): lambda t: {"points": ((4 * t - 2, math.sin(9 * t)),)},
     ("InContextLaboratory", "new line"): lambda t: {"draw": 1 + round(1000 * t)},
+    ("CostLaboratory", "inner steps"): lambda t: {"steps": 2 ** (round(100 * t) % 7)},
     ("AlphabetLaboratory", "inner steps"): lambda t: {"steps": round(100 * t) % 6},
 }
 

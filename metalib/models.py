@@ -232,8 +232,15 @@ def peak_memory(work: Callable[[], Result]) -> tuple[int, Result]:
             known.discard(key)
             self.now -= size
 
-    gc.collect()
     known: set[int] = set()
-    with Peak() as peak:
-        result = work()
+    collects = gc.isenabled()
+    gc.disable()  # it comes when it likes, and would let go of tensors at another moment each time
+    try:
+        with Peak():
+            torch.zeros(1)  # the first such mode of a process holds a tensor longer
+        with Peak() as peak:
+            result = work()
+    finally:
+        if collects:
+            gc.enable()
     return peak.most, result

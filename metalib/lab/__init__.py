@@ -3,6 +3,7 @@
 from metalib.lab.adaptation.laboratory import AdaptationLaboratory
 from metalib.lab.alphabet.laboratory import AlphabetLaboratory
 from metalib.lab.bandit.laboratory import BanditLaboratory
+from metalib.lab.cost.laboratory import CostLaboratory
 from metalib.lab.distances.laboratory import DistanceLaboratory
 from metalib.lab.episode.laboratory import EpisodeLaboratory
 from metalib.lab.in_context.laboratory import InContextLaboratory
@@ -22,6 +23,7 @@ __all__ = [
     "AdaptationLaboratory",
     "AlphabetLaboratory",
     "BanditLaboratory",
+    "CostLaboratory",
     "DistanceLaboratory",
     "EpisodeLaboratory",
     "InContextLaboratory",
