@@ -95,6 +95,23 @@ def test_what_is_not_installed_raises_and_is_not_imported():
         absent.step(peers.weights(), peers.tasks(2), 0.01, 1)
 
 
+def test_what_is_installed_and_broken_counts_as_absent(monkeypatch):
+    whole = tools.import_module
+
+    def broken(name):
+        if name.endswith((".pytorch", ".ours")):
+            return whole(name)
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(tools, "import_module", broken)
+    monkeypatch.setattr(tools.Tool, "here", lambda self: True)
+    with pytest.raises(ImportError, match="higher cannot be imported here: operator torchvision::nms"):
+        peers.TOOLS["higher"].load()
+    assert not peers.trap("higher-first-order").measured
+    found = peers.compare(1, rounds=1)
+    assert [key for key, row in found.rows.items() if row.measured] == ["pytorch", "ours"]
+
+
 @pytest.mark.slow
 def test_nothing_is_imported_before_it_is_needed():
     heavy = ["tensorflow", "jax", "higher", "torchopt", "learn2learn"]

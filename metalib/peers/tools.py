@@ -73,7 +73,12 @@ class Tool:
         if not self.here():
             raise ImportError(f"No module named {self.library!r}", name=self.library)
         with quiet():
-            module = import_module(f"metalib.peers.{self.key}")
+            try:
+                module = import_module(f"metalib.peers.{self.key}")
+            except ImportError:
+                raise
+            except Exception as error:  # an old torchvision beside a new torch raises a RuntimeError, for one
+                raise ImportError(f"{self.library} cannot be imported here: {error}") from error
             if self.library == "tensorflow":
                 _few_threads(module.tf)
         return module

@@ -216,7 +216,9 @@ def trap(name: str) -> Trap:
     function, key = _ALL[name]
     source = inspect.getsource(function)
     lines = textwrap.dedent("\n".join(source.splitlines()[1:])).strip()
-    if not TOOLS[key].here():
+    try:
+        TOOLS[key].load()
+    except ImportError:
         return Trap(name, lines, card()["traps"][name], measured=False)
     said = io.StringIO()
     with quiet(), contextlib.redirect_stdout(said), torch.random.fork_rng(devices=[]):
