@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 
 from metalib.i18n import _
 from metalib.peers.tools import FOLDER, TOOLS
@@ -38,3 +40,28 @@ def source(key: str) -> Source:
     text = (FOLDER / f"{key}.py").read_text(encoding="utf-8")
     docstring = ast.parse(text).body[0]
     return Source("\n".join(text.splitlines()[docstring.end_lineno :]).strip())
+
+
+@dataclass(frozen=True, repr=False)
+class Sources:
+    """The modules of several tools: in a notebook each below a line, title and length, that opens it."""
+
+    by_title: Mapping[str, Source]
+
+    def _titled(self) -> list[tuple[str, Source]]:
+        lines = _("{title}: {count} lines")
+        return [(lines.format(title=name, count=each.count), each) for name, each in self.by_title.items()]
+
+    def __repr__(self) -> str:
+        return "\n\n".join(f"{line}\n\n{each}" for line, each in self._titled())
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            f"<details><summary>{escape(line)}</summary><pre>{escape(each.text)}</pre></details>"
+            for line, each in self._titled()
+        )
+
+
+def sources() -> Sources:
+    """The modules of all tools; see :func:`source`."""
+    return Sources({tool.title: source(key) for key, tool in TOOLS.items()})
