@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metalib import threads
-from metalib.diagnosis import adaptation, gradients, modes, outer, probes, tasks as looks
+from metalib.diagnosis import adaptation, gradients, modes, outer, probes, rate, tasks as looks, units
 from metalib.diagnosis.probes import Margin
 from metalib.diagnosis.report import TrainingFindings, TrainingReport
 from metalib.diagnosis.trial import LEAST, Trial, inner_of, untouched
@@ -138,13 +138,13 @@ def look_at_adaptation(
     start = adaptation.check_start(trial, found)
     fell = False
     if inner is not None and adaptation.check_steps(inner, found) and whole:
-        fell = adaptation.check_alpha(trial, inner, later, found)
+        fell = rate.check_alpha(trial, inner, later, found)
     if adaptation.check_answers(trial, prediction, found):
         if bool(prediction.isfinite().all()):
             look_at_queries(trial, batch, start, prediction, fell, found)
         elif not any(finding.name == "alpha-large" for finding in found.all):
             found.wrong("not-finite", N_("some predictions are not finite numbers."), N_("Look for NaN."))
-    adaptation.check_units(trial, found)
+    units.check_units(trial, found)
     modes.check_modes(trial, found)
     return any(one.name in ("graph-cut", "unused", "not-finite") for one in found.all[before:])
 
@@ -166,6 +166,8 @@ def look_at_queries(
     one_function = any(one.name == "one-function" for one in found.all)  # then any support set will do
     simple = looks.check_support(batch, helped or one_function, found)
     tell_stage(trial, float(own.mean()), simple, helped, found)
+    if start is not None and trial.labels and found.stage != "learned":
+        adaptation.check_head(trial, start, found)
 
 
 def tell_stage(

@@ -20,7 +20,7 @@ MAKERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 def rehearsed(trial: Trial, lr: float, optimiser: str) -> tuple[Learner, list[float]]:
     """A copy after some outer steps on the same tasks, and the meta-loss before each and after the last."""
-    tasks = max(2, min(len(trial.batch) // 2, 10))
+    tasks = max(2, len(trial.batch) // 4)
     learner = plain(trial.learner).train()
     trained = [p for p in learner.parameters() if p.requires_grad]
     outer = MAKERS[optimiser](trained, lr=lr)

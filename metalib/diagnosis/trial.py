@@ -151,8 +151,3 @@ class Trial:
         else:
             other = y.roll(1, dims=0)
         return self.with_support(self.batch.support_x, other)
-
-
-def relus(model: nn.Module) -> dict[str, nn.ReLU]:
-    """The ReLU layers of a model by name."""
-    return {name: part for name, part in model.named_modules() if isinstance(part, nn.ReLU)}
