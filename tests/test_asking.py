@@ -50,6 +50,7 @@ def predictions(name):
         if cell.cell_type == "code" and asked:
             below = found[at + 1 : at + 2]
             prose = below[0].source if below and below[0].cell_type == "markdown" else ""
+            prose = re.sub(r'\]\(\S+ "[^"]*"\)', "]", prose)  # what a term means is shown under the pointer
             yield asked[1], cell, cell.outputs[0].data["text/html"], prose
 
 
