@@ -91,10 +91,10 @@ def test_words_say_the_costs_at_the_chosen_steps(lab):
     lab.set(steps=4, segment="root", shown="memory", draw=0)
     bytes_held = lab.result.measured["second"][STEPS.index(4)]
     assert f"second order {bytes_held / 1e3:.3g} kB" in lab.surface.alt
-    assert "at 4 inner steps" in lab.surface.alt
-    assert "2 points kept, a record of 2 steps at a time" in lab.surface.message
+    assert "at T = 4" in lab.surface.alt
+    assert "points kept 2, steps recorded at a time 2" in lab.surface.message
     lab.set(segment="1")
-    assert "4 points kept, a record of 1 steps" in lab.surface.message
+    assert "points kept 4, steps recorded at a time 1" in lab.surface.message
     lab.set(segment="root")
 
 

@@ -30,7 +30,7 @@ LOOKS: dict[str, look.Style] = {
     "implicit": {"color": look.GREEN, "linestyle": "-.", "marker": "^"},
     "first": {"color": look.BLACK, "linestyle": ":", "marker": "D"},
 }
-LIMITS = {"memory": (4e3, 1e8), "time": (3e-4, 1e1)}
+LIMITS = {"memory": (4e3, 9e7), "time": (3e-4, 1e1)}
 AT_ONCE = 8  # steps of the longest loop that is measured before the first picture
 
 
@@ -77,7 +77,7 @@ class CostPainter(Painter):
         legend = [
             Entry(f"{_(NAMES[way])} {told(state, result.measured[way][at])}", LOOKS[way]) for way in WAYS
         ]
-        title = _("at {steps} inner steps").format(steps=state.steps)
+        title = _("at T = {steps}").format(steps=state.steps)
         note = _("lines: predicted; points: counted")
         if state.shown == "time":
             note = _("lines: predicted from 4 and 8 steps; points: measured")
@@ -111,7 +111,7 @@ def remark(state: CostState, result: CostResult) -> str:
     at = STEPS.index(state.steps)
     segment = int(result.segment[at])
     parts = -(-state.steps // segment)
-    said = _("Checkpointed: {parts} points kept, a record of {segment} steps at a time.").format(
+    said = _("Checkpointed: points kept {parts}, steps recorded at a time {segment}.").format(
         parts=parts, segment=segment
     )
     if state.shown == "memory":

@@ -34,7 +34,7 @@ class CostState:
     steps: int = choice(N_("inner steps"), {steps: str(steps) for steps in STEPS}, 16)
     width: int = choice(N_("network width"), WIDTHS, 40)
     tasks: int = whole_slider(N_("tasks"), 4, 1, 8)
-    segment: str = choice(N_("steps a segment"), SEGMENTS, "root")
+    segment: str = choice(N_("segment"), SEGMENTS, "root")
     shown: str = choice(N_("shown"), SHOWN, "memory")
     draw: int = counter(N_("measure again"), N_("no. {number}"))
 
