@@ -423,3 +423,13 @@ def test_who_is_ahead_changes_with_the_tasks():
     assert ahead(at("sine-maml", "5 shots, 10 steps"), at("sine-cnp", "5 shots"))  # of a loss: CNP is better
     assert ahead(at("sine-joint", "5 shots, 10 steps"), at("sine-maml", "5 shots, 10 steps"))
     assert ahead(at("navigation-joint", "5 steps"), at("navigation-maml", "5 steps"))
+
+
+@slow
+def test_each_line_of_the_guide_is_reached(ran):
+    recommend, heard = ran["recommend"], list(ran["asking"].values())
+    assert len(set(heard)) == len(heard) == 8 and ran.given["recommend"]["maml"] == 1
+    assert recommend(100, 5000, "policy", pretrained=True) == "ordinary training"
+    assert recommend(5, 400, "numbers", alike=False, may_step=False) == "neural process"
+    assert ran["passed"].mean > 3 * ran["stepped"].mean  # where the order turns
+    assert ran["passed"].mean - ran["passed"].half_width > ran["stepped"].mean + ran["stepped"].half_width

@@ -162,7 +162,7 @@ def look_at_queries(
         adaptation.check_queries(trial, start, prediction, fell, found)
     other = trial.scores(trial.predicted(trial.misled()))
     own = trial.scores(prediction)
-    helped = Margin(own - other if trial.labels else other - own).deviations > 4
+    helped = Margin(own - other if trial.labels else other - own).deviations > 3
     one_function = any(one.name == "one-function" for one in found.all)  # then any support set will do
     simple = looks.check_support(batch, helped or one_function, found)
     tell_stage(trial, float(own.mean()), simple, helped, found)
