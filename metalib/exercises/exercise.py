@@ -194,7 +194,12 @@ class Exercise:
 
     def judge(self, answer: Any) -> Outcome:
         """What `check` says, without keeping it."""
-        untouched = Outcome("not attempted", _("Replace the `...` and run the two cells again."))
+        to_do = (
+            _("Replace the `...` and run the two cells again.")
+            if "..." in self.stub
+            else _("Change the code in the cell above and run the two cells again.")
+        )
+        untouched = Outcome("not attempted", to_do)
         if answer is Ellipsis or same_code(answer, self.build(self.stub)):
             return untouched
         solution = self.build(self.solution_text)

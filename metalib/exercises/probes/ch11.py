@@ -19,6 +19,7 @@ from metalib.exercises.probes import (
 )
 
 FOUR_TENSORS = N_("Return four tensors: `support_x, support_y, query_x, query_y`.")
+SHAPES = N_("The shapes must be `(n_tasks, shots, 1)` twice, and then `(n_tasks, queries, 1)` twice.")
 UNTOUCHED = N_("The model's own parameters have changed: it must come out as it went in.")
 NO_GRAD_LEFT = N_("Something was left in `.grad` of the model's parameters: differentiate the copy's.")
 
@@ -120,10 +121,8 @@ def probe_table(sample_tasks, draw):
         require(ok and all(isinstance(part, Tensor) for part in found), FOUR_TENSORS)
         return list(found)
 
-    shapes = {tuple(tuple(part.shape) for part in chance_from(generator, batch))}
-    expected = tuple((TASKS_A_BATCH, n, 1) for n in (shots, shots, queries, queries))
-    if shapes != {expected}:
-        return {N_("the shapes"): str(sorted(shapes))}
+    expected = [(TASKS_A_BATCH, n, 1) for n in (shots, shots, queries, queries)]
+    require([tuple(part.shape) for part in chance_from(generator, batch)] == expected, SHAPES)
     seen = Seen()
     for _batch in range(BATCHES):
         seen.add(batch(generator), task, x, y)
@@ -138,6 +137,7 @@ def probe_table(sample_tasks, draw):
         N_("a row comes twice in a task"): str(seen.twice),
         N_("the support rows of a large task vary"): str(len(seen.support.get(58, ())) > rich / 2),
         N_("a batch holds several tasks"): str(seen.several),
+        N_("a query row can stand before a support row in the table"): str(seen.before),
     }
 
 
@@ -147,7 +147,7 @@ class Seen:
     def __init__(self) -> None:
         self.times: dict[int, int] = {}
         self.support: dict[int, set[int]] = {}
-        self.pure, self.fitting, self.twice, self.several = True, True, False, False
+        self.pure, self.fitting, self.twice, self.several, self.before = True, True, False, False, False
 
     def add(self, batch: list[Tensor], task: Tensor, x: Tensor, y: Tensor) -> None:
         support_x, support_y, query_x, query_y = (part.double().squeeze(-1) for part in batch)
@@ -157,11 +157,12 @@ class Seen:
             raise BrokenRule(N_("An x came back that is not in the table: return the values as they are."))
         rows = away.argmin(dim=-1)
         self.fitting &= bool(((y.double()[rows] - ys).abs() < 1e-2).all())
-        named = task[rows]
+        named, shots = task[rows], support_x.shape[1]
+        self.before |= bool((rows[:, shots:].amin(dim=1) < rows[:, :shots].amax(dim=1)).any())
         self.several |= len(named.unique()) > 1
         for picked, names in zip(rows, named, strict=True):
             name = int(names[0])
             self.pure &= bool((names == name).all())
             self.twice |= len(picked.unique()) < len(picked)
             self.times[name] = self.times.get(name, 0) + 1
-            self.support.setdefault(name, set()).update(picked[: support_x.shape[1]].tolist())
+            self.support.setdefault(name, set()).update(picked[:shots].tolist())
