@@ -19,7 +19,7 @@ from metalib import exercises
 TEXT = (SOURCES / "13_faq.md").read_text(encoding="utf-8")
 CELL = re.compile(r"```\{code-cell\}\n((?::\w+:[^\n]*\n)*)(.*?)```", re.DOTALL)
 HEADING = re.compile(r"^### ((\d+)\. .+)$", re.MULTILINE)
-NAMES = {"11": "11_tools", "12": "12_outlook"} | {p.stem[:2]: p.stem for p in SOURCES.glob("[01]*.md")}
+NAMES = {path.stem[:2]: path.stem for path in SOURCES.glob("[01]*.md")}
 
 
 def questions():
@@ -66,8 +66,6 @@ def test_the_chapters_and_sections_to_read_exist():
     for number, file in re.findall(r"\[(\d\d)\]\((\w+)\.ipynb\)", TEXT):
         assert NAMES[number] == file
     for number, rest in re.findall(r"chapter\s\[(\d\d)\]\(\w+\.ipynb\),((?:\s\"[^\"]+\"(?:,| and)?)+)", TEXT):
-        if not (SOURCES / f"{NAMES[number]}.md").exists():
-            continue
         text = (SOURCES / f"{NAMES[number]}.md").read_text(encoding="utf-8")
         heads = re.findall(r"^#{2,3} (.+)$", text, re.MULTILINE)
         for section in re.findall(r'"([^"]+)"', rest):

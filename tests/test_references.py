@@ -197,9 +197,8 @@ def test_no_chapter_cites_by_hand():
 
 def test_no_reference_is_unused():
     """Until the last chapter is there, entries may wait for it."""
-    numbers = {chapter.number for chapter in course()}
-    if not has(citations.MARK) or not {"11", "12"} <= numbers:
-        pytest.skip("the course is not whole yet")
+    if not has(citations.MARK):
+        pytest.skip("no chapter has the bibliography yet: the course is not whole")
     unused = references(ROOT).keys() - cited()
     assert not unused, f"no chapter cites {', '.join(sorted(unused))}: take them out of references.bib"
 
