@@ -186,7 +186,7 @@ def test_coffee_maml_beats_the_mean_curve_and_the_law_wins_for_the_median_cup(ch
     for learner in (maml, joint):
         metalib.fit(learner, cups[2], 1000, seeded(1), meta_batch=16, lr=2e-3, progress=False)
     chapter["mean_curve"] = joint
-    batch, off = cups[3].sample(500, seeded(2)), {}
+    batch, off = cups[3].sample(2000, seeded(2)), {}
     adapted_to = chapter["adapted_to"]
     racers = {"parabola": chapter["parabola"], "moved": chapter["moved_curve"], "law": chapter["newtons_law"]}
     racers |= {f"maml {steps}": adapted_to(maml, steps) for steps in (1, 3, 10)}
@@ -202,7 +202,8 @@ def test_coffee_maml_beats_the_mean_curve_and_the_law_wins_for_the_median_cup(ch
         assert paired.mean > 2 * paired.half_width, (better, worse)
     assert off["moved"].mean() < 0.55 * off["mean"].mean()  # "halves its error"
     assert off["law"].median() < 0.85 * min(value.median() for name, value in off.items() if name != "law")
-    assert off["law"].mean() > off["maml 10"].mean()
+    assert 0.55 < (off["law"] < off["maml 10"]).double().mean() < 0.75  # the law is nearer in most tasks
+    assert off["law"].quantile(0.95) > 1.25 * off["maml 10"].quantile(0.95)  # and goes further astray
 
 
 def test_newtons_law_is_found_where_nothing_is_noisy(chapter, cups):
@@ -279,6 +280,11 @@ def test_prototypes_on_frozen_features_need_no_head(glyph_tasks):
     at_once = metalib.evaluate(prototypes, test, 200, seeded(1)).mean
     one, many = (metalib.evaluate(head, test, 200, seeded(1), steps=steps).mean for steps in (1, 30))
     assert 0.65 < one < 0.85 < 0.94 < many <= at_once + 0.01 and at_once > 0.95
+    for alpha in (0.01, 0.4, 1.0, 4.0):  # "of these this one was the best"
+        torch.manual_seed(0)
+        other = metalib.MAML(nn.Linear(32, 5), alpha=alpha)
+        metalib.fit(other, train, 500, seeded(0), meta_batch=4, lr=1e-2, progress=False)
+        assert metalib.evaluate(other, test, 200, seeded(1)).mean < one
 
 
 @pytest.mark.slow
