@@ -331,6 +331,9 @@ def test_maml_is_ahead_of_prototypes_in_no_row(chapter, glyph_tasks):
         assert by_steps.mean > 0.3, "it learns"
         paired = metalib.Evaluation(prototypes.values - by_steps.values, "accuracy")
         assert paired.mean > paired.half_width
+        if adapts:  # "that learned more in so short a run"
+            whole = learns(metalib.MAML(type(network)(5), 0.4))
+            assert whole.mean < by_steps.mean - 0.03
 
 
 # --- exercises
