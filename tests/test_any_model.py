@@ -9,7 +9,7 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrizations
@@ -112,7 +112,8 @@ class Branching(nn.Module):
         self.layer = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x):
-        return self.layer(x) if x.sum() > 0 else 2 * self.layer(x)
+        # not at 0: what a normalisation gives sums to 0, and rounding would decide
+        return self.layer(x) if x.sum() > 0.1 else 2 * self.layer(x)
 
 
 class OtherReLU(nn.ReLU):
@@ -281,7 +282,8 @@ def state_of(model):
 
 
 def close(a, b):
-    torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
+    # two normalisations of nearly constant rows enlarge rounding a hundred thousand times
+    torch.testing.assert_close(a, b, rtol=1e-8, atol=3e-9)
 
 
 models = st.lists(st.sampled_from(list(BLOCKS)), min_size=1, max_size=3)
@@ -312,6 +314,7 @@ def agrees(names, tasks, steps, first_order, training):
 
 @settings(max_examples=60, deadline=None)
 @given(models, st.sampled_from([1, 3]), st.integers(0, 2), st.booleans(), st.booleans())
+@example(["group norm", "group norm", "subclass"], 1, 1, False, False)  # a bias of 1e-11, all of it rounding
 def test_any_model_is_what_a_loop_over_tasks_makes_of_it(names, tasks, steps, first_order, training):
     agrees(names, tasks, steps, first_order, training)
 
