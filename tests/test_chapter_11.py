@@ -110,8 +110,8 @@ def test_what_the_table_quotes_stands_in_the_tools_lines(key):
 
 
 def test_the_sources_of_all_tools_open_in_a_notebook():
-    shown = peers.sources()._repr_html_()
-    assert shown.count("<details>") == 7 and "PyTorch, by hand: 20 lines" in shown
+    shown = peers.sources()._repr_markdown_()  # code blocks, which are coloured
+    assert shown.count("<details>") == shown.count("```python") == 7 and "PyTorch, by hand: 20 lines" in shown
     assert "jax.value_and_grad" in repr(peers.sources()) or "jax.grad" in repr(peers.sources())
     assert all(len(line) <= 95 for line in repr(peers.sources()).splitlines())
 

@@ -105,6 +105,16 @@ def test_a_class_needs_two_images(folder):
         from_folder(folder)
 
 
+def test_a_note_among_the_images_of_a_class_is_no_image_that_is_left_out(folder):
+    (folder / "cats" / "zzz notes.txt").write_text("the last by name, so that it would not be read")
+    with pytest.raises(ValueError, match=r"zzz notes.txt is not an image"):
+        from_folder(folder)
+
+
+def test_one_group_of_classes_is_not_mentioned(folder):
+    assert "3 classes, 3 drawings" in repr(from_folder(folder))
+
+
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n"])
 def test_a_file_that_is_no_image_is_named(folder, content):
     (folder / "owls" / "1.png").write_bytes(content)

@@ -80,6 +80,12 @@ def test_stub_is_not_attempted_and_leaves_no_trace(function, value):
     assert progress.load() == {}
 
 
+def test_a_stub_to_repair_has_no_ellipsis_to_replace(function):
+    to_repair = replace(FUNCTION, stub=FUNCTION.wrong[0].code, wrong=FUNCTION.wrong[1:])
+    assert to_repair.check(defined(to_repair.stub)).message.startswith("Change the code")
+    assert function.check(defined(FUNCTION.stub)).message.startswith("Replace the `...`")
+
+
 def test_stub_with_a_comment_is_still_untouched(function):
     stub = "def inner_step(theta, gradient, alpha):\n    # hm\n\n    return ...\n"
     assert function.check(defined(stub)).status == "not attempted"

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from metalib.data.images import ImageSet
-from metalib.data.pictures import read_all
+from metalib.data.pictures import read_all, refuse_others
 from metalib.i18n import _
 from metalib.paths import expanded
 
@@ -67,13 +67,14 @@ def from_folder(path: str | Path, size: int = 28, channels: int = 1) -> ImageSet
                 "{folder} has {count}."
             ).format(folder=path / fewest, count=drawings)
         )
-    left_out = sum(len(files) - drawings for files in classes.values())
-    if left_out:
+    spare = [file for files in classes.values() for file in files[drawings:]]
+    refuse_others(spare)  # a note among the images would be counted as one of them
+    if spare:
         warnings.warn(
             _(
                 "Every class must have the same number of drawings: {drawings}, as many as {fewest} has. "
                 "{left_out} images of other classes are left out."
-            ).format(drawings=drawings, fewest=fewest, left_out=left_out),
+            ).format(drawings=drawings, fewest=fewest, left_out=len(spare)),
             stacklevel=2,
         )
     files = [file for given in classes.values() for file in given[:drawings]]

@@ -102,9 +102,8 @@ class ImageSet:
     def __repr__(self) -> str:
         classes, drawings, *size = self.images.shape
         groups = len(set(self.alphabets))
-        return (
-            f"ImageSet({self.title!r}: {classes} classes in {groups} alphabets, {drawings} drawings, {size})"
-        )
+        where = f" in {groups} alphabets" if groups > 1 else ""
+        return f"ImageSet({self.title!r}: {classes} classes{where}, {drawings} drawings, {size})"
 
 
 def grey(pictures: Tensor) -> Tensor:

@@ -52,11 +52,27 @@ def _guarded(file: Path, work: Callable[[Image.Image], Made]) -> Made:
         raise
     # Pillow's readers raise many kinds of errors on damaged files; for a learner they are one.
     except Exception as error:
-        raise ValueError(
-            _("{file} is not an image that Pillow can read ({reason}).").format(
-                file=file, reason=str(error).replace(repr(str(file)), "").strip() or type(error).__name__
-            )
-        ) from error
+        raise _no_image(file, error) from error
+
+
+def refuse_others(files: Sequence[Path]) -> None:
+    """Raise ValueError for the first file that is not an image, and name it; only their heads are read."""
+    for file in files:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                Image.open(file).close()
+        except Image.DecompressionBombError:  # an image it is
+            continue
+        except Exception as error:
+            raise _no_image(file, error) from error
+
+
+def _no_image(file: Path, error: Exception) -> ValueError:
+    reason = str(error).replace(repr(str(file)), "").strip() or type(error).__name__
+    return ValueError(
+        _("{file} is not an image that Pillow can read ({reason}).").format(file=file, reason=reason)
+    )
 
 
 class _TooLarge(ValueError):

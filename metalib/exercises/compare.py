@@ -238,7 +238,7 @@ def kind(value: Any) -> str:
         return _("a dict with the keys {keys}").format(keys=", ".join(map(repr, value)) or _("(none)"))
     if isinstance(value, bool | int | float | str):
         return _("a Python {type}").format(type=type(value).__name__)
-    if callable(value):
+    if callable(value) and not isinstance(value, torch.nn.Module):
         return _("a function")
     return _("an object of type {type}").format(type=type(value).__name__)
 

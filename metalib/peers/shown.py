@@ -55,9 +55,9 @@ class Sources:
     def __repr__(self) -> str:
         return "\n\n".join(f"{line}\n\n{each}" for line, each in self._titled())
 
-    def _repr_html_(self) -> str:
-        return "".join(
-            f"<details><summary>{escape(line)}</summary><pre>{escape(each.text)}</pre></details>"
+    def _repr_markdown_(self) -> str:  # whose code blocks a notebook colours
+        return "\n\n".join(
+            f"<details>\n<summary>{escape(line)}</summary>\n\n{each._repr_markdown_()}\n\n</details>"
             for line, each in self._titled()
         )
 

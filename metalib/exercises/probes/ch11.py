@@ -1,6 +1,7 @@
 """Probes of chapter 11."""
 
 import copy
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,11 @@ from metalib.exercises.probes import (
 FOUR_TENSORS = N_("Return four tensors: `support_x, support_y, query_x, query_y`.")
 SHAPES = N_("The shapes must be `(n_tasks, shots, 1)` twice, and then `(n_tasks, queries, 1)` twice.")
 UNTOUCHED = N_("The model's own parameters have changed: it must come out as it went in.")
+OVERWRITTEN = N_(
+    "The query loss cannot be differentiated any more: weights that it was computed from were overwritten "
+    "afterwards. Put nothing into the model, and there is nothing to put back."
+)
+A_LIST = N_("Return a list of tensors, one for each parameter.")
 NO_GRAD_LEFT = N_("Something was left in `.grad` of the model's parameters: differentiate the copy's.")
 
 
@@ -56,7 +62,12 @@ def probe_meta_loss(meta_loss_of, draw):
         kept = all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
         require(kept, UNTOUCHED)
         name = label(N_("the meta-loss with steps = {steps}"), steps=steps)
-        result[name] = with_gradient(loss, *model.parameters())
+        try:
+            result[name] = with_gradient(loss, *model.parameters())
+        except RuntimeError as error:
+            if "inplace operation" not in str(error):
+                raise
+            raise BrokenRule(OVERWRITTEN) from error
     return result
 
 
@@ -92,6 +103,8 @@ def probe_first_order(first_order_gradient, draw):
         kept = all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
         require(kept, UNTOUCHED)
         require(all(p.grad is None for p in model.parameters()), NO_GRAD_LEFT)
+        some = isinstance(gradient, Iterable) and not isinstance(gradient, Tensor | dict | str)
+        require(gradient is None or some, A_LIST)
         result[label(N_("the meta-gradient with steps = {steps}"), steps=steps)] = list(gradient)
     return result
 
@@ -136,7 +149,10 @@ def probe_table(sample_tasks, draw):
         N_("an x keeps its y"): str(seen.fitting),
         N_("a row comes twice in a task"): str(seen.twice),
         N_("the support rows of a large task vary"): str(len(seen.support.get(58, ())) > rich / 2),
+        N_("the query rows of a large task vary"): str(len(seen.query.get(58, ())) > rich / 2),
+        N_("other rows come together each time"): str(len(seen.together) > 0.75 * seen.times.get(58, 0)),
         N_("a batch holds several tasks"): str(seen.several),
+        N_("every batch holds other tasks"): str(len(seen.orders) > BATCHES / 2),
         N_("a query row can stand before a support row in the table"): str(seen.before),
     }
 
@@ -147,6 +163,9 @@ class Seen:
     def __init__(self) -> None:
         self.times: dict[int, int] = {}
         self.support: dict[int, set[int]] = {}
+        self.query: dict[int, set[int]] = {}
+        self.together: set[frozenset[int]] = set()  # the rows of the large task, 58, each time it came
+        self.orders: set[tuple[int, ...]] = set()  # the tasks of each batch
         self.pure, self.fitting, self.twice, self.several, self.before = True, True, False, False, False
 
     def add(self, batch: list[Tensor], task: Tensor, x: Tensor, y: Tensor) -> None:
@@ -160,9 +179,13 @@ class Seen:
         named, shots = task[rows], support_x.shape[1]
         self.before |= bool((rows[:, shots:].amin(dim=1) < rows[:, :shots].amax(dim=1)).any())
         self.several |= len(named.unique()) > 1
+        self.orders.add(tuple(named[:, 0].tolist()))
         for picked, names in zip(rows, named, strict=True):
             name = int(names[0])
             self.pure &= bool((names == name).all())
             self.twice |= len(picked.unique()) < len(picked)
             self.times[name] = self.times.get(name, 0) + 1
             self.support.setdefault(name, set()).update(picked[:shots].tolist())
+            self.query.setdefault(name, set()).update(picked[shots:].tolist())
+            if name == 58:
+                self.together.add(frozenset(picked.tolist()))
