@@ -5,6 +5,7 @@ again, with a margin."""
 import copy
 import csv
 import re
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def chapter():
     return definitions(
         "11_tools",
         **{"torch": torch, "F": F, "nn": nn, "metalib": metalib, "look": look, "csv": csv, "copy": copy},
-        **{"functional_call": functional_call, "warnings": warnings, "Path": Path},
+        **{"functional_call": functional_call, "warnings": warnings, "textwrap": textwrap, "Path": Path},
         glyph_tasks=None,
     )
 
