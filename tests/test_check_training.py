@@ -210,6 +210,27 @@ def test_a_learner_that_fails_is_quoted():
     assert report.names == ("fails",) and "shapes cannot be multiplied" in str(report)
 
 
+def test_a_step_in_place_is_not_taken_for_chance():
+    learner, tasks, options, _ = FAULTS["own: in place"](generator(1))
+    names = check_training(learner, tasks, **options).names
+    assert "adapt-changes-learner" in names and "random" not in names
+
+
+class GradientsAsTheyCome(planted.Own):
+    """An inner loop of one's own that counts on gradients being on."""
+
+    def step(self, x, y):
+        own = dict(self.model.named_parameters())
+        loss = (torch.func.functional_call(self.model, own, (x,)) - y).square().mean()
+        slopes = torch.autograd.grad(loss, list(own.values()), create_graph=True)
+        return {name: own[name] - self.alpha * slope for name, slope in zip(own, slopes, strict=True)}
+
+
+def test_an_own_inner_loop_without_gradients_is_told_to_turn_them_on():
+    report = check_training(GradientsAsTheyCome(metalib.models.sine_net(), 0.01), SineTasks(5, 5))
+    assert report.names == ("fails",) and "with torch.enable_grad():" in str(report)
+
+
 def test_a_copy_of_a_compiled_learner_is_looked_at_uncompiled():
     learner = MAML(metalib.models.sine_net())
     learner._compiled = True  # as one that compiles when it is first used

@@ -114,7 +114,13 @@ def tell_failure(error: Exception, found: TrainingFindings) -> None:
     """The learner cannot do these tasks."""
     said = str(error).strip().partition("\n")[0] or type(error).__name__
     sizes = isinstance(error, ValueError) and ("logits" in said or "output" in said)
-    found.wrong("output-size" if sizes else "fails", "{said}", "", said=said)
+    advice = ""
+    if "does not require grad" in said:
+        advice = N_(
+            "Adapting and testing run under `torch.no_grad()`, here and in `metalib.evaluate`. An `adapt` "
+            "that takes gradients turns them on for itself: `with torch.enable_grad():`."
+        )
+    found.wrong("output-size" if sizes else "fails", "{said}", advice, said=said)
 
 
 def look_at_adaptation(
