@@ -31,7 +31,7 @@ LOOKS: dict[str, look.Style] = {
     "first": {"color": look.BLACK, "linestyle": ":", "marker": "D"},
 }
 LIMITS = {"memory": (4e3, 9e7), "time": (3e-4, 1e1)}
-AT_ONCE = 8  # steps of the longest loop that is measured before the first picture
+AT_ONCE = 16  # steps of the longest loop that is measured before the first picture
 
 
 def place(view: View) -> int:
