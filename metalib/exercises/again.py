@@ -66,4 +66,5 @@ def shelf(questions: Sequence[Question], places: Mapping[str, Place]) -> list[di
 
 def advice(place: Place) -> str:
     """What stands behind a folded answer, as HTML."""
-    return f"<p>{html.escape(_('If you missed it, read again:'))} {place.link()}</p>"
+    asked = _("If you missed it, read again:")
+    return f"<p>{html.escape(asked)} {place.link()}</p>"

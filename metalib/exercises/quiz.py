@@ -134,9 +134,8 @@ class Quiz:
             answer = [*question.answer_plain(), *([as_plain(question.answer)] if question.answer else [])]
             lines += [f"{n}. {line}" for line in answer]
             if self.is_test:
-                lines.append(
-                    f"{n}. {_('If you missed it, read again:')} {self.places[question.chapter].title}"
-                )
+                again = _("If you missed it, read again:")
+                lines.append(f"{n}. {again} {self.places[question.chapter].title}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
