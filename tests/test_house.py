@@ -193,3 +193,8 @@ def test_binder_starts_its_server_with_one_thread():
         [ROOT / "start", sys.executable, "-c", told, *arguments], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == ["1", arguments], "the server's own command, word for word"
+
+
+def test_weights_are_recipes_cards_and_tensors_and_nothing_half_done():
+    left = [file.name for file in (ROOT / "metalib" / "weights").iterdir() if file.is_file()]
+    assert {Path(name).suffix for name in left} == {".py", ".toml", ".json", ".safetensors"}
