@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from metalib.i18n import _
-from metalib.peers.tools import FOLDER, TOOLS
+from metalib.peers.tools import FOLDER, TOOLS, find
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,10 +34,7 @@ def source(key: str) -> Source:
     Raises:
         ValueError: no such tool.
     """
-    if key not in TOOLS:
-        known = ", ".join(TOOLS)
-        raise ValueError(_("There is no tool {key!r}. There are: {known}.").format(key=key, known=known))
-    text = (FOLDER / f"{key}.py").read_text(encoding="utf-8")
+    text = (FOLDER / f"{find(key).key}.py").read_text(encoding="utf-8")
     docstring = ast.parse(text).body[0]
     return Source("\n".join(text.splitlines()[docstring.end_lineno :]).strip())
 

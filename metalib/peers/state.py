@@ -9,7 +9,7 @@ from typing import Any
 
 from metalib import timing
 from metalib.i18n import _
-from metalib.peers.tools import FOLDER, TOOLS
+from metalib.peers.tools import FOLDER, TOOLS, find
 
 FILE = FOLDER / "state.toml"
 
@@ -56,7 +56,4 @@ def install(key: str) -> Shown:
     Raises:
         ValueError: no such tool.
     """
-    if key not in TOOLS:
-        names = ", ".join(TOOLS)
-        raise ValueError(_("There is no tool {key!r}. There are: {known}.").format(key=key, known=names))
-    return Shown("```sh\n" + "\n".join(known()[key]["install"]) + "\n```")
+    return Shown("```sh\n" + "\n".join(known()[find(key).key]["install"]) + "\n```")

@@ -137,6 +137,18 @@ TOOLS = {
 OURS = ("pytorch", "ours")
 
 
+def find(key: str) -> Tool:
+    """The tool of that name, a key of ``TOOLS``.
+
+    Raises:
+        ValueError: no such tool.
+    """
+    if key not in TOOLS:
+        known = ", ".join(TOOLS)
+        raise ValueError(_("There is no tool {key!r}. There are: {known}.").format(key=key, known=known))
+    return TOOLS[key]
+
+
 def peers_here() -> list[str]:
     """The keys of the tools beyond the course's own that are installed."""
     return [key for key, tool in TOOLS.items() if key not in OURS and tool.here()]
