@@ -13,6 +13,7 @@ from urllib.parse import quote
 import citations
 import glossary
 import nbformat
+import slides
 from citations import Citations
 from glossary import Glossary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -132,6 +133,7 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
     asked, predicted = [], []
     for cell in chapter.cells:
         marks, source = tags(cell), cell.source.strip()
+        slide = slides.metadata(cell, chapter)
         if cell.cell_type == "markdown":
             listed = source.replace(citations.MARK, "").replace(glossary.MARK, "")
             if re.search(r"^(```+\{|:::|# )", listed, re.MULTILINE):
@@ -142,17 +144,17 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
             text = text.replace(citations.MARK, citations.bibliography(root))
             text = text.replace(glossary.MARK, glossary.table(root, chapters))
             # Named by what its author wrote: a cell keeps its id when the glossary changes.
-            cells.append(markdown(text, identifier("markdown", source)))
+            cells.append(markdown(text, identifier("markdown", source), slide))
         elif {"exercise", "quiz"} & set(marks):
             try:
                 item = exercises.get(source)
             except ValueError as error:
                 chapter.refuse(str(error).removesuffix("."))
             asked.append(source)
-            cells += quiz_cells(item) if "quiz" in marks else exercise_cells(item)
+            cells += quiz_cells(item, slide) if "quiz" in marks else exercise_cells(item, slide)
         else:
             predicted += prediction_in(chapter, source)
-            cells.append(code(source, tags=marks))
+            cells.append(code(source, tags=marks, metadata=slide))
     there = exercises.chapters().get(chapter.number)
     known = [item.id for item in there.items] if there else []
     if sorted(asked) != sorted(known):
@@ -165,6 +167,7 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
         link = link_to(later[0], chapter, chapters)
         cells.append(markdown(labels.next.format(link=link), "next-chapter"))
     unique_ids(cells)
+    slides.complete(cells)
     return new_notebook(cells=cells, metadata=copy.deepcopy(NOTEBOOK_METADATA))
 
 
@@ -240,26 +243,27 @@ def link_to(name: str, chapter: Chapter, chapters: list[Chapter]) -> str:
     return there["en"].link(chapter.language) + LABELS[chapter.language].english if "en" in there else name
 
 
-def exercise_cells(item) -> list:
+def exercise_cells(item, slide: dict) -> list:
     check = f"""\
 exercise = exercises.get("{item.id}")
 # exercise.hint()
 # exercise.solution()
 exercise.check({item.name})"""
     slug, marks = item.id.partition("/")[2], {"exercise": item.id}
+    below = {"slideshow": {"slide_type": "-", "show": "code"}} if slide else {}
     return [
-        markdown(item._repr_markdown_(), f"{slug}-statement"),
-        code(item.stub.strip(), f"{slug}-stub", ["exercise-stub"], marks),
+        markdown(item._repr_markdown_(), f"{slug}-statement", slide),
+        code(item.stub.strip(), f"{slug}-stub", ["exercise-stub"], marks | below),
         code(check, f"{slug}-check", ["exercise-check"], marks),
     ]
 
 
-def quiz_cells(item) -> list:
-    return [code(f'exercises.get("{item.id}")', "quiz", ["quiz"])]
+def quiz_cells(item, slide: dict) -> list:
+    return [code(f'exercises.get("{item.id}")', "quiz", ["quiz"], slide)]
 
 
-def markdown(source: str, id: str):
-    return new_markdown_cell(source, id=id)
+def markdown(source: str, id: str, metadata: dict | None = None):
+    return new_markdown_cell(source, id=id, metadata=metadata or {})
 
 
 def code(source: str, id: str = "", tags: list | None = None, metadata: dict | None = None):

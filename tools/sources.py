@@ -90,9 +90,7 @@ def read(path: Path, language: str = "en") -> Chapter:
             chapter.refuse(f"the header has an unknown key {name!r}; known: {', '.join(known)}")
         if not isinstance(chapter.header.get(name), known[name]):
             chapter.refuse(f"the header's {name!r} must be there and be of type {known[name].__name__}")
-    names = [
-        name for cell in chapter.cells if cell.cell_type == "code" and (name := cell.metadata.get("name"))
-    ]
+    names = [name for cell in chapter.cells if (name := cell.metadata.get("name"))]
     for name in names:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", str(name)):
             chapter.refuse(f"a cell's name must look like five-points, not {name!r}")
