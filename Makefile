@@ -32,7 +32,7 @@ check:     install  ## floors, types and the quick tests (no browser, no noteboo
 	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -m "not browser and not chapters and not slow" $(TEST_ARGS)
 
 peers:     ## the same MAML step in TensorFlow, JAX, learn2learn, higher and TorchOpt, in .peers: tests, then the table
-	@$(PYTHON) tools/install.py --peers
+	@$(PYTHON) tools/install.py --environment peers
 	$(PEERS_PYTHON) -m pytest -q -p no:cacheprovider tests/test_peers.py $(TEST_ARGS)
 	$(PEERS_PYTHON) -m metalib.peers
 

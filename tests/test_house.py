@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from environments.table import BUILD, ENVIRONMENTS, PYTHONS
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools import install, lock
+from tools import lock
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -45,7 +46,7 @@ def our_files() -> list[Path]:
 
 def locked(system: str, python: str) -> dict[str, str]:
     """The exact versions that the lock gives one system."""
-    where = lock.environment(system, python)
+    where = lock.markers(system, python)
     lines = [line for line in LOCK if line.marker is None or line.marker.evaluate(where)]
     return {canonicalize_name(line.name): next(iter(line.specifier)).version for line in lines}
 
@@ -62,7 +63,7 @@ def test_the_lock_has_one_exact_version_each_and_names_no_place():
     assert locked("linux", "3.11")["torch"] == "2.13.0"
 
 
-@pytest.mark.parametrize("python", lock.PYTHONS)
+@pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system", lock.SYSTEMS)
 def test_the_lock_is_complete_on_every_system(system, python):
     """Every direct and indirect requirement has a line that counts there and a version that satisfies it."""
@@ -74,15 +75,38 @@ def test_the_lock_is_complete_on_every_system(system, python):
         assert fits, f"{requirement}, and the lock has {versions[name]}"
 
 
-def test_the_lock_of_the_peers_agrees_with_the_lock():
+@pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if name != "course"])
+def test_every_other_lock_has_what_is_asked_for_and_agrees_with_the_courses(name):
     """Where both name a package it is the same version; what is asked for exactly has that version."""
-    ours, theirs = lock.read("requirements.lock"), lock.read("requirements-peers.lock")
-    shared = set(ours) & set(theirs)
-    assert {"torch", "numpy", "pytest", "setuptools"} <= shared
-    assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
-    asked = [Requirement(line) for line in lock.PEERS]
-    for requirement in [*asked, *map(Requirement, lock.roots(peers=True))]:
-        assert requirement.specifier.contains(theirs[canonicalize_name(requirement.name)]), requirement
+    environment = ENVIRONMENTS[name]
+    ours, theirs = lock.read(ENVIRONMENTS["course"].lock), lock.read(environment.lock)
+    for requirement in map(Requirement, lock.roots(environment)):
+        version = theirs[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version, prereleases=True), requirement
+    if environment.agrees:
+        shared = set(ours) & set(theirs)
+        assert shared and {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
+    text = environment.lock_file.read_text("utf-8")
+    assert f"--environment {name}" in text and [line for line in text.splitlines() if line[0] == "-"] == []
+
+
+def test_every_environment_is_ignored_by_git_and_removed_by_make_clean():
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    clean = (ROOT / "Makefile").read_text("utf-8").partition("\nclean:")[2].split()
+    for environment in ENVIRONMENTS.values():
+        assert f"{environment.folder}/" in ignored and environment.folder in clean
+    for field in ("folder", "lock"):
+        values = [getattr(environment, field) for environment in ENVIRONMENTS.values()]
+        assert len(set(values)) == len(values)
+
+
+def test_the_pythons_are_the_same_wherever_they_are_named():
+    named = [
+        line for line in PROJECT["classifiers"] if line.startswith("Programming Language :: Python :: 3.")
+    ]
+    assert named == [f"Programming Language :: Python :: {python}" for python in PYTHONS]
+    said = f"Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}"
+    assert said in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_closure_finds_what_only_one_system_needs():
@@ -129,21 +153,20 @@ def test_conda_has_the_same_bounds():
     lines = {re.split("[=<>]", line)[0]: line for line in conda["dependencies"]}
     assert lines.pop("python") == "python=3.12"
     assert lines.pop("pip") == "pip"
-    assert [lines.pop(Requirement(line).name) for line in lock.BUILD] == lock.BUILD
+    assert [lines.pop(Requirement(line).name) for line in BUILD] == list(BUILD)
     expected = {CONDA.get(each.name, each.name): str(each.specifier) for each in RUNTIME + COURSE}
     assert lines == {name: name + bound for name, bound in expected.items()}
 
 
 def test_what_builds_metalib_is_the_same_everywhere():
     build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
-    assert build == lock.BUILD
-    assert [Requirement(line).name for line in lock.BUILD] == list(install.BUILD)
+    assert build == list(BUILD)
 
 
 def test_only_the_installer_knows_an_index():
     hosts = re.compile(r"download\.pytorch|pypi\.org/simple|pythonhosted|pypi\.tuna|aliyun\.com/pypi")
     guilty = {str(file.relative_to(ROOT)) for file in our_files() if hosts.search(file.read_text("utf-8"))}
-    assert guilty - {"tests/test_house.py"} == {"tools/install.py"}
+    assert guilty - {"tests/test_house.py"} == {"tools/environments/torch_build.py"}
 
 
 def test_the_readme_names_commands_that_exist():
@@ -174,7 +197,7 @@ def test_the_workflows_are_valid_and_cover_every_python():
         assert workflow["jobs"]
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8"))
     matrix = workflow["jobs"]["test"]["strategy"]["matrix"]
-    assert matrix["python"] == list(lock.PYTHONS)
+    assert matrix["python"] == list(PYTHONS)
     assert len(matrix["os"]) == len(lock.SYSTEMS)
 
 

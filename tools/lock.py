@@ -1,27 +1,28 @@
-"""Write requirements.lock from the packages of a fresh environment, for three systems and three Pythons.
+"""Write the lock of an environment from the packages in it, for three systems and all Pythons of the course.
 
-    python3.11 -m venv ../fresh                       # the oldest Python that the course supports
-    ../fresh/bin/pip install torch==2.13.0 -e ".[course,test]"
-    ../fresh/bin/python tools/lock.py                 # then: make test
-    .peers/bin/python tools/lock.py --peers           # requirements-peers.lock, likewise; then: make peers
+    python3.11 tools/install.py --newest                        # .venv, with the oldest Python of the course
+    .venv/bin/python tools/lock.py                              # requirements.lock; then: make test
+    python3.11 tools/install.py --newest --environment hub      # another one of tools/environments/table.py
+    .hub/bin/python tools/lock.py --environment hub             # requirements-hub.lock
 
-Only what pyproject.toml leads to is written, with an environment marker where a system does not need it.
+Only what the environment asks for leads to is written, with a marker where a system does not need it.
 Packages that this system does not need itself (Windows consoles, macOS helpers) are looked up with pip.
 What torch's ordinary Linux build brings with it (CUDA) is left to torch, which asks for exact versions.
 """
 
+import argparse
 import subprocess
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
 
+from environments.table import BUILD, COURSE, ENVIRONMENTS, Environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTHONS = ("3.11", "3.12", "3.13")
 SYSTEMS = {  # sys_platform: (os_name, platform_system)
     "linux": ("posix", "Linux"),
     "darwin": ("posix", "Darwin"),
@@ -34,24 +35,11 @@ MARKERS = {
     frozenset({"darwin", "win32"}): ' ; sys_platform != "linux"',
     **{frozenset({system}): f' ; sys_platform == "{system}"' for system in SYSTEMS},
 }
-# An installer that builds nothing in isolation needs these in the environment itself.
-BUILD = ["babel>=2.12", "setuptools>=77"]
-# The other tools of chapter 11, with what they need; exact where another version does not do.
-PEERS = [
-    "cython>=3",
-    "higher==0.2.1",
-    "jax==0.10.2",  # the last for Python 3.11
-    'learn2learn==0.2.0 ; python_version < "3.12"',
-    'tensorflow==2.21.0 ; sys_platform == "darwin"',
-    'tensorflow-cpu==2.21.0 ; sys_platform != "darwin"',
-    "torchopt==0.7.3",
-    "wheel>=0.43",
-]
 # learn2learn names more than it imports; and the torchvision that it imports must not look for CUDA.
 OWN = {"learn2learn": ["gym==0.26.2", "requests", "scipy", "torchvision==0.15.2", "tqdm"], "torchvision": []}
 
 
-def environment(system: str, python: str) -> dict[str, str]:
+def markers(system: str, python: str) -> dict[str, str]:
     """What environment markers are evaluated against."""
     os_name, platform_system = SYSTEMS[system]
     return {
@@ -66,15 +54,18 @@ def environment(system: str, python: str) -> dict[str, str]:
     }
 
 
-def roots(peers: bool = False) -> list[str]:
-    """Every requirement of pyproject.toml, extras included, and the build tools; or those of `make peers`."""
+def roots(environment: Environment) -> list[str]:
+    """What an environment asks for, metalib's own requirements written out, and the build tools."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    if peers:
-        testing = [line for line in extras["test"] if line.startswith("pytest>")]
-        kernel = [line for line in extras["course"] if line.startswith("ipykernel>")]
-        return [*project["dependencies"], *testing, *kernel, *BUILD, *PEERS]
-    return [*project["dependencies"], *extras["course"], *extras["test"], *BUILD]
+    found: list[str] = []
+    for ask in environment.asks:
+        if not ask.startswith("."):
+            found.append(ask)
+            continue
+        found += project["dependencies"]
+        for extra in filter(None, ask.removeprefix(".").strip("[]").split(",")):
+            found += project["optional-dependencies"][extra]
+    return [*found, *BUILD]
 
 
 def needed(requirement: Requirement, extras: set[str], where: dict[str, str]) -> bool:
@@ -84,10 +75,10 @@ def needed(requirement: Requirement, extras: set[str], where: dict[str, str]) ->
     return any(requirement.marker.evaluate({**where, "extra": extra}) for extra in extras or {""})
 
 
-def closure(system: str, python: str, requires, peers: bool = False) -> list[Requirement]:
+def closure(system: str, python: str, requires, environment=ENVIRONMENTS[COURSE]) -> list[Requirement]:
     """All requirements, direct and indirect, on one system; `requires(name)` lists a package's own."""
-    where = environment(system, python)
-    asked = [Requirement(root) for root in roots(peers)]
+    where = markers(system, python)
+    asked = [Requirement(root) for root in roots(environment)]
     found, seen, todo = [], set(), [each for each in asked if needed(each, set(), where)]
     while todo:
         requirement = todo.pop()
@@ -118,7 +109,7 @@ def installed_requires(name: str) -> list[str]:
 def newest(name: str) -> str:
     """The newest version of a package that is not installed here."""
     command = [sys.executable, "-m", "pip", "index", "versions", name]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    answer = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
     return answer.split("(", 1)[1].split(")", 1)[0]
 
 
@@ -130,35 +121,45 @@ def read(name: str) -> dict[str, str]:
 
 
 def main() -> None:
-    peers = "--peers" in sys.argv[1:]
+    parser = argparse.ArgumentParser(description="Write the lock of the environment that runs this.")
+    parser.add_argument("--environment", choices=ENVIRONMENTS, default=COURSE)
+    environment = ENVIRONMENTS[parser.parse_args().environment]
     systems: dict[str, set[str]] = {}
     pythons: dict[str, set[str]] = {}
     exact: dict[str, str] = {}
     for system in SYSTEMS:
-        for python in PYTHONS:
-            for requirement in closure(system, python, installed_requires, peers):
-                name = canonicalize_name(requirement.name)
-                systems.setdefault(name, set()).add(system)
-                pythons.setdefault(name, set()).add(python)
-                exact.update((name, each.version) for each in requirement.specifier if each.operator == "==")
-    name = "requirements-peers.lock" if peers else "requirements.lock"
-    what = "`make peers` installs" if peers else "`make` and CI install"
+        for python in environment.pythons:
+            for requirement in closure(system, python, installed_requires, environment):
+                package = canonicalize_name(requirement.name)
+                systems.setdefault(package, set()).add(system)
+                pythons.setdefault(package, set()).add(python)
+                exact.update(
+                    (package, each.version) for each in requirement.specifier if each.operator == "=="
+                )
+    first, last = environment.pythons[0], environment.pythons[-1]
+    what, option = "`make` and CI install", ""
+    if environment.name != COURSE:
+        first, last = environment.pythons[0], environment.pythons[-1]
+    what, option = f"go into {environment.folder}", f" --environment {environment.name}"
     lines = [
-        f"# The exact versions that {what}: Python 3.11-3.13 on Linux, macOS and Windows.",
-        f"# Made by tools/lock.py{' --peers' if peers else ''}, which says how to renew it.",
+        f"# The exact versions that {what}: Python {first}-{last} on Linux, macOS and Windows.",
+        f"# Made by tools/lock.py{option}, which says how to renew it.",
     ]
-    known = read("requirements.lock") | exact if peers else {}
+    known: dict[str, str] = {}
+    if environment.name != COURSE:
+        known = read(ENVIRONMENTS[COURSE].lock) if environment.agrees else {}
+        known |= {package: version for package, version in exact.items() if "*" not in version}
     for package, where in sorted(systems.items()):
         try:
             version = known.get(package) or Version(metadata.version(package)).public
         except metadata.PackageNotFoundError:
             version = newest(package)
         marker = MARKERS[frozenset(where)]
-        if pythons[package] == {PYTHONS[0]}:
-            marker += f'{" and" if marker else " ;"} python_version < "{PYTHONS[1]}"'
+        if pythons[package] == {first}:
+            marker += f'{" and" if marker else " ;"} python_version < "{environment.pythons[1]}"'
         lines.append(f"{package}=={version}{marker}")
-    (ROOT / name).write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
-    print(f"{name}: {len(lines) - 2} packages")
+    environment.lock_file.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+    print(f"{environment.lock}: {len(lines) - 2} packages")
 
 
 if __name__ == "__main__":

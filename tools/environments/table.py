@@ -1,0 +1,88 @@
+"""Which environments there are: one line each says all that sets it apart from the others.
+
+CONTRIBUTING.md ("How an environment is added") shows how one is added.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from environments.commands import ROOT
+from environments.folder import Folder
+from environments.learn2learn import install_learn2learn
+from environments.notebooks import name_kernel, settle_jupyterlab
+
+# The Pythons that the course's lock is made for: from the oldest, which the code needs, to the newest that
+# all of its packages have a build for.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+# What builds metalib (pyproject.toml's build-system), for an installation without build isolation.
+BUILD = ("babel>=2.12", "setuptools>=77")
+METALIB = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "safetensors", "tqdm", "PIL", "metalib")
+
+
+class Environment(NamedTuple):
+    """One environment.
+
+    `asks` is what goes into it, as pip writes it: "." stands for what metalib needs, ".[course]" for that and
+    an extra of pyproject.toml. The lock has the exact versions of all that follows from it.
+    """
+
+    name: str
+    folder: str
+    lock: str
+    target: str  # `make TARGET` sets it up and uses it
+    asks: tuple
+    imports: tuple = METALIB  # what must be importable at the end
+    metalib: bool = True  # metalib from this folder, as an editable installation
+    dependencies: bool = True  # False: each line of the lock alone, where one asks for what does not fit
+    pythons: tuple = PYTHONS  # those that all packages of the lock have a build for
+    later: tuple = ()  # beginnings of lines of the lock that a step installs
+    agrees: bool = True  # what requirements.lock names too has the same version
+    steps: tuple = ()  # called in turn with (environment, its Folder), after everything is installed
+
+    @property
+    def home(self) -> Folder:
+        return Folder(ROOT / self.folder)
+
+    @property
+    def lock_file(self) -> Path:
+        return ROOT / self.lock
+
+
+COURSE = "course"
+_ALL = (
+    Environment(
+        name=COURSE,
+        folder=".venv",
+        lock="requirements.lock",
+        target="lab",
+        asks=(".[course,test]",),
+        steps=(settle_jupyterlab,),
+    ),
+    Environment(  # the other tools of chapter 11
+        name="peers",
+        folder=".peers",
+        lock="requirements-peers.lock",
+        target="peers",
+        asks=(
+            ".",
+            "pytest",
+            "ipykernel",
+            # With what they need; exact where another version does not do.
+            "cython>=3",
+            "higher==0.2.1",
+            "jax==0.10.2",  # the last for Python 3.11
+            'learn2learn==0.2.0 ; python_version < "3.12"',
+            'tensorflow==2.21.0 ; sys_platform == "darwin"',
+            'tensorflow-cpu==2.21.0 ; sys_platform != "darwin"',
+            "torchopt==0.7.3",
+            "wheel>=0.43",
+        ),
+        pythons=PYTHONS[:-1],  # tensorflow and h5py come late
+        dependencies=False,  # some ask for an old torch
+        later=("learn2learn",),
+        steps=(name_kernel, install_learn2learn),
+    ),
+)
+ENVIRONMENTS = {environment.name: environment for environment in _ALL}
