@@ -146,7 +146,9 @@ def course(folder, tmp_path):
 
 def new_course(folder, root):
     (root / "chapters" / "source").mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/owner/repo"\n')
+    (root / "pyproject.toml").write_text(
+        '[project]\nversion = "1.2.0"\nurls.Repository = "https://github.com/owner/repo"\n'
+    )
     (root / "chapters" / "source" / "97_toy.md").write_text(TOY.format(folder=folder.as_posix()), "utf-8")
     (root / "chapters" / "source" / "98_after.md").write_text(AFTER, "utf-8")
     return root
@@ -174,16 +176,19 @@ def test_title_block_setup_and_footer_are_added(course):
     cells = by_id(composed(course)["97_toy"])
     title = cells["title"].source
     assert title.startswith("# A toy chapter\n")
-    assert "https://mybinder.org/v2/gh/owner/repo/HEAD?labpath=chapters%2F97_toy.ipynb" in title
-    assert "https://colab.research.google.com/github/owner/repo/blob/main/chapters/97_toy.ipynb" in title
+    assert "https://mybinder.org/v2/gh/owner/repo/v1.2.0?labpath=chapters%2F97_toy.ipynb" in title
+    assert "https://colab.research.google.com/github/owner/repo/blob/v1.2.0/chapters/97_toy.ipynb" in title
     assert "Run it in the browser: [Binder]" in title and "![" not in title, "a picture is missing offline"
     assert "- write one inner step\n- see a figure" in title
     assert "About 10 minutes to read, about 5 seconds to run." in title
     assert "Read before: 96_before, [98 What comes after](98_after.ipynb)" in title
-    assert "pip install --quiet --no-deps git+https://github.com/owner/repo\n" in cells["setup"].source
+    archive = "https://github.com/owner/repo/archive/refs/tags/v1.2.0.tar.gz"
+    assert f"    %pip install --quiet --no-deps {archive}\n" in cells["setup"].source
     assert cells["setup"].source.startswith("# Run this cell first")
     assert "\nmetalib.threads.settle()  # one thread" in cells["setup"].source
-    assert cells["next-chapter"].source == "**Next chapter:** [98 What comes after](98_after.ipynb)"
+    next_chapter = cells["next-chapter"].source
+    assert next_chapter.startswith("**Next chapter:** [98 What comes after](98_after.ipynb)\n\n")
+    assert "**Kernel → Shut Down Kernel**" in next_chapter, "chapters left open fill Binder's memory"
     assert "next-chapter" not in by_id(composed(course)["98_after"])
 
 
@@ -278,7 +283,9 @@ def test_a_source_with_a_mistake_is_refused(course, old, new, said):
 def test_an_unknown_chapter_and_a_repository_without_badges_are_refused(course):
     with pytest.raises(sources.ChapterError, match="no chapter '55'"):
         chapters.compose(course, sources.read_all(course), ["55"])
-    (course / "pyproject.toml").write_text('[project.urls]\nRepository = "https://example.org/x"\n')
+    (course / "pyproject.toml").write_text(
+        '[project]\nversion = "1.2.0"\nurls.Repository = "https://example.org/x"\n'
+    )
     with pytest.raises(sources.ChapterError, match="need a repository on github.com"):
         composed(course)
 
@@ -441,3 +448,31 @@ def test_a_failing_cell_stops_the_build_and_leaves_the_old_notebook(built, tmp_p
     assert "prints '0x" in capsys.readouterr().err
     assert (root / "chapters" / "98_after.ipynb").read_bytes() == before
     assert not list((root / "chapters").glob("*.new"))
+
+
+# The address
+
+
+@pytest.mark.parametrize(("version", "ref"), [("1.0.0", "v1.0.0"), ("1.1.0.dev0", "main")])
+def test_notebook_and_metalib_come_from_one_place(course, version, ref):
+    """The tag of a release; the branch while there is none yet."""
+    project = course / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace("1.2.0", version), "utf-8")
+    cells = by_id(composed(course)["97_toy"])
+    assert f"/owner/repo/{ref}?labpath=" in cells["title"].source
+    assert f"/owner/repo/blob/{ref}/chapters" in cells["title"].source
+    assert f"/{ref}.tar.gz\n" in cells["setup"].source
+
+
+def test_another_address_alone_keeps_the_outputs(course):
+    """Nobody runs that line here: a fork needs no build of everything."""
+    before = composed(course)["97_toy"]
+    for cell in before.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = 1, []
+    project = course / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace("owner/repo", "somebody/fork"), "utf-8")
+    after = composed(course)["97_toy"]
+    assert chapters.keep_outputs(after, before)
+    edit(course, 'print("one", flush=True)', 'print("one, two")')
+    assert not chapters.keep_outputs(composed(course)["97_toy"], before)

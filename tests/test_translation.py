@@ -117,7 +117,9 @@ def course(tmp_path, monkeypatch):
     """A course of the chapter 00_toy in two languages and 01_after in English; 00 alone has exercises."""
     source = tmp_path / "chapters" / "source"
     (source / "zh").mkdir(parents=True)
-    (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/owner/repo"\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nversion = "1.2.0"\nurls.Repository = "https://github.com/owner/repo"\n'
+    )
     (source / "00_toy.md").write_text(ENGLISH, "utf-8")
     (source / "zh" / "00_toy.md").write_text(CHINESE, "utf-8")
     (source / "01_after.md").write_text(AFTER, "utf-8")
@@ -169,12 +171,12 @@ def test_title_setup_and_links_are_in_the_language(course):
     cells = by_id(composed(course))
     title = cells["title"].source
     assert title.startswith("# 中文章\n")
-    assert "labpath=chapters%2Fzh%2F00_toy.ipynb" in title and "blob/main/chapters/zh/00_toy.ipynb" in title
+    assert "labpath=chapters%2Fzh%2F00_toy.ipynb" in title and "blob/v1.2.0/chapters/zh/00_toy.ipynb" in title
     assert "\n\n[English](../00_toy.ipynb)\n\n" in title
     assert "**学完本章，你将能够**\n\n- 看见它\n" in title
     after = "[01 What comes after](../01_after.ipynb)（英文）"
     assert f"\n\n阅读约 10 分钟，运行约 5 秒。先读：{after}, 96_none。" in title
-    assert cells["next-chapter"].source == f"**下一章：**{after}"
+    assert cells["next-chapter"].source.startswith(f"**下一章：**{after}\n\n")
     assert cells["setup"].source.startswith("# 请先运行这个单元格")
     assert cells["setup"].source.endswith('更快\n\nmetalib.use_language("zh")')
     assert "title" in cells and "## no heading" not in "".join(cell.source for cell in cells.values())
@@ -195,7 +197,7 @@ def test_a_translated_next_chapter_is_linked_in_the_language(course):
     text = "---\ntitle: 之后\ngoals: [加]\n---\n\n## 尾\n\n```{code-cell}\n:name: sum\n```\n"
     (course / "chapters" / "source" / "zh" / "01_after.md").write_text(text, "utf-8")
     cells = by_id(composed(course))
-    assert cells["next-chapter"].source == "**下一章：**[01 之后](01_after.ipynb)"
+    assert cells["next-chapter"].source.startswith("**下一章：**[01 之后](01_after.ipynb)\n\n")
     assert "先读：[01 之后](01_after.ipynb), 96_none" in cells["title"].source
 
 

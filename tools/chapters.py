@@ -35,7 +35,8 @@ README = """\
 # Chapters
 
 Open a chapter with `make lab`. What is edited is [source/](source/); `make chapters` builds these notebooks.
-Seconds and peak memory (of the kernel and its children) were measured by the build: a guide, not a promise.
+Seconds and peak memory (of the kernel and its children) were measured by the build: a guide, not a promise. A
+finished chapter's kernel keeps that memory until it is shut down (*Kernel → Shut Down Kernel*) or the server ends.
 
 | chapter | minutes to read | seconds to run | peak MB | exercises |
 |---|---:|---:|---:|---:|
@@ -99,17 +100,21 @@ def check(root: Path, names: list[str] | None = None) -> list[str]:
 
 def keep_outputs(notebook, old) -> bool:
     """Copy the outputs of `old`, and the version of Python they come from, where all code is the same; say
-    whether it was."""
+    whether it was. From where Colab takes metalib makes no difference here, where that line is not run."""
     new_cells, old_cells = (
         [c for c in nb.cells if c.cell_type == "code"] if nb else [] for nb in (notebook, old)
     )
-    if [cell.source for cell in new_cells] != [cell.source for cell in old_cells]:
+    if [_run_here(cell) for cell in new_cells] != [_run_here(cell) for cell in old_cells]:
         return False
     for new, before in zip(new_cells, old_cells, strict=True):
         new.outputs, new.execution_count = before.outputs, before.execution_count
     made_by = notebook.metadata.language_info
     made_by.version = old.metadata.get("language_info", {}).get("version", made_by.version)
     return True
+
+
+def _run_here(cell) -> str:
+    return re.sub(r"^    %pip install .*$", "", cell.source, flags=re.MULTILINE)
 
 
 def table(root: Path, chapters: list[Chapter], measured: dict[str, Measured]) -> str:

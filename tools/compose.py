@@ -5,11 +5,10 @@ import copy
 import hashlib
 import platform
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
+import address
 import citations
 import glossary
 import nbformat
@@ -41,7 +40,7 @@ import sys
 
 # {why}
 if "google.colab" in sys.modules:
-    %pip install --quiet --no-deps git+{repository}
+    %pip install --quiet --no-deps {archive}
 
 import torch
 
@@ -77,7 +76,12 @@ LABELS = {
         goals="You will be able to",
         effort="*About {minutes} minutes to read, about {seconds} seconds to run. Read before: {before}.*",
         nothing="nothing",
-        next="**Next chapter:** {link}",
+        next=(
+            "**Next chapter:** {link}\n\n"
+            "Before you open it, shut this chapter's kernel down: **Kernel → Shut Down Kernel**. That gives "
+            "back its memory, some hundred megabytes; on Binder a few chapters left open are more than the "
+            "machine has. What is on this page and your progress stay; only the variables go."
+        ),
     ),
     "zh": Labels(
         edition="中文",
@@ -88,7 +92,12 @@ LABELS = {
         goals="学完本章，你将能够",
         effort="阅读约 {minutes} 分钟，运行约 {seconds} 秒。先读：{before}。",
         nothing="无",
-        next="**下一章：**{link}",
+        next=(
+            "**下一章：**{link}\n\n"
+            "打开它之前，请先关闭本章的内核：**Kernel → Shut Down Kernel**（内核 → 关闭内核）。"
+            "这会归还它占用的几百兆内存；在 Binder 上，同时开着几章就会超出机器的内存。"
+            "页面上的内容和你的进度都会保留，消失的只有变量。"
+        ),
         english="（英文）",
     ),
 }
@@ -112,20 +121,21 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
         if not english:
             chapter.refuse("there is no English chapter of this name")
         chapter = translated(chapter, english[0])
-    repository = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"][
-        "Repository"
-    ]
+    try:
+        home_page = address.read(root)
+    except ValueError as error:
+        chapter.refuse(str(error))
     labels = LABELS[chapter.language]
     setup = SETUP.format(
         first=labels.first,
         why=labels.setup,
-        repository=repository.removesuffix("/"),
+        archive=home_page.archive,
         threads=labels.threads,
     )
     if chapter.language != "en":
         setup += f'\n\nmetalib.use_language("{chapter.language}")'
     cells = [
-        markdown(title_block(chapter, chapters, repository.removesuffix("/")), "title"),
+        markdown(title_block(chapter, chapters, home_page), "title"),
         code(setup, "setup", ["setup"]),
     ]
     cite = Citations(chapter, root, home(citations.MARK, chapter, chapters))
@@ -202,20 +212,16 @@ def prediction_in(chapter: Chapter, source: str) -> list[str]:
     return [str(id.value)]
 
 
-def title_block(chapter: Chapter, chapters: list[Chapter], repository: str) -> str:
-    if not (place := re.fullmatch(r"https://github\.com/([^/]+/[^/]+?)(\.git)?", repository)):
-        chapter.refuse(f"the launch links need a repository on github.com, not {repository!r}")
+def title_block(chapter: Chapter, chapters: list[Chapter], home_page: address.Address) -> str:
     labels = LABELS[chapter.language]
     notebook = f"chapters/{chapter.path}.ipynb"
-    binder = f"https://mybinder.org/v2/gh/{place[1]}/HEAD?labpath={quote(notebook, safe='')}"
-    colab = f"https://colab.research.google.com/github/{place[1]}/blob/main/{notebook}"
     before = ", ".join(link_to(name, chapter, chapters) for name in chapter.header["before"])
     effort = labels.effort.format(**chapter.header | {"before": before or labels.nothing})
     goals = "\n".join(f"- {goal}" for goal in chapter.header["goals"])
     return f"""\
 # {chapter.header["title"]}
 
-{labels.launch}[Binder]({binder}) · [Google Colab]({colab})
+{labels.launch}[Binder]({home_page.binder(notebook)}) · [Google Colab]({home_page.colab(notebook)})
 {editions(chapter, chapters)}
 **{labels.goals}**
 
