@@ -12,7 +12,7 @@ endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers chapters messages stale clean
+.PHONY: help install lab test check peers chapters links messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -38,6 +38,9 @@ peers:     ## the same MAML step in TensorFlow, JAX, learn2learn, higher and Tor
 
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
+
+links:     install  ## stamp the address in pyproject.toml into every link to the course, the setup cells included
+	$(VENV_PYTHON) tools/links.py
 
 messages:  install  ## extract metalib's sentences for the translators, into metalib/locale
 	$(VENV_PYTHON) tools/messages.py

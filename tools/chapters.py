@@ -35,8 +35,8 @@ README = """\
 # Chapters
 
 Open a chapter with `make lab`. What is edited is [source/](source/); `make chapters` builds these notebooks.
-Seconds and peak memory (of the kernel and its children) were measured by the build: a guide, not a promise. A
-finished chapter's kernel keeps that memory until it is shut down (*Kernel → Shut Down Kernel*) or the server ends.
+Seconds and peak memory (of the kernel and its children) were measured by the build: a guide, not a promise.
+A finished chapter's kernel keeps that memory until it is shut down: *Kernel → Shut Down Kernel*.
 
 | chapter | minutes to read | seconds to run | peak MB | exercises |
 |---|---:|---:|---:|---:|
