@@ -1,6 +1,7 @@
 """What pyproject.toml cannot say: the build compiles the catalogues, metalib.po -> metalib.mo.
 
-An editable installation needs none: in a working tree metalib reads the .po file itself.
+An editable installation needs none: in a working tree metalib reads the .po file itself. But it needs the data
+files, JupyterLab's settings, which setuptools leaves out of it.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ class BuildWithCatalogues(build_py):
     def run(self):
         super().run()
         if self.editable_mode:
+            self.run_command("install_data")
             return
         for source in sorted(Path("metalib", "locale").glob("*/LC_MESSAGES/metalib.po")):
             target = Path(self.build_lib, source).with_suffix(".mo")

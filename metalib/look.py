@@ -7,7 +7,6 @@ figure is drawn 1000 pixels wide at 100 dots an inch, and no text is smaller tha
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +26,7 @@ from matplotlib.image import AxesImage
 from matplotlib.rcsetup import cycler
 from matplotlib.text import Text
 
+from metalib import notebook
 from metalib.i18n import _
 
 # Okabe & Ito, "Color Universal Design", 2008.
@@ -136,16 +136,12 @@ class CourseFigure(Figure):
                     text.set_fontfamily(FONTS)
             super().draw(renderer)
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, **kwargs: object) -> notebook.Bundle:
+        notebook.by_bundle_alone(CourseFigure)
         buffer = io.BytesIO()
         self.savefig(buffer, format="png")
-        width, height = (int(pixels) for pixels in self.bbox.size)
-        picture = base64.b64encode(buffer.getvalue()).decode("ascii")
         words = self.alt or _("A figure with {n} axes.").format(n=len(self.axes))
-        return (
-            {"image/png": picture, "text/plain": words},
-            {"image/png": {"width": width, "height": height, "alt": words}},
-        )
+        return notebook.bundle(words, notebook.picture(buffer.getvalue(), words))
 
 
 def figure(width: float = 8.0, height: float = 4.0, alt: str = "") -> CourseFigure:

@@ -99,7 +99,7 @@ def kernel(monkeypatch):
 
 
 def is_open(laboratory):
-    return "image/png" in laboratory._repr_mimebundle_()[0]
+    return "text/html" in laboratory._repr_mimebundle_()[0]
 
 
 def test_a_cell_that_runs_again_closes_what_it_made_and_nothing_else(kernel):

@@ -1,7 +1,6 @@
 """Surface and laboratory without a browser: state, errors, what is shown where no kernel runs."""
 
 import asyncio
-import base64
 import math
 import threading
 import time
@@ -28,8 +27,8 @@ from metalib.lab.controls import (
 )
 from metalib.lab.laboratory import Part
 from metalib.lab.parts import Background, Buttons, Drag, Idle, Keys, Pad, Play, Touch
-from metalib.lab.surface import VIEW_MIME
 from metalib.lab.words import with_words
+from metalib.notebook import VIEW_MIME, picture
 
 
 @dataclass(frozen=True)
@@ -289,15 +288,14 @@ def test_log_slider_takes_its_ends_and_keeps_six_digits():
 
 
 def test_mime_bundle_has_the_view_a_still_picture_and_words(lab):
-    data, metadata = DisplayFormatter().format(lab)
+    data, _metadata = DisplayFormatter().format(lab)
     assert data[VIEW_MIME]["model_id"] == lab.box.model_id
     still = with_words(lab.painter.pixels(lab.state, lab.result), lab.painter.words(lab.state, lab.result))
-    assert base64.b64decode(data["image/png"]) == still != lab.surface.picture
-    assert metadata["image/png"]["width"] == 400 and metadata["image/png"]["height"] > 200
-    assert data["text/plain"] == metadata["image/png"]["alt"] == lab.surface.alt != ""
+    assert data["text/html"] == picture(still, lab.surface.alt, 400) and still != lab.surface.picture
+    assert data["text/plain"] == lab.surface.alt != ""
     own, _metadata = DisplayFormatter().format(lab.surface)
     assert own[VIEW_MIME]["model_id"] == lab.surface.model_id
-    assert base64.b64decode(own["image/png"]) == lab.surface.picture
+    assert own["text/html"] == picture(lab.surface.picture, lab.surface.alt, 400)
 
 
 def test_resolution_follows_the_screen(lab):

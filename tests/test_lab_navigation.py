@@ -170,4 +170,4 @@ def test_the_default_knows_three_starts():
     assert options == ["random", "joint", "maml"]
     assert made.result.returns[1] > made.result.returns[0] + 10
     data, _metadata = made._repr_mimebundle_()
-    assert "image/png" in data and "The goal is at" in data["text/plain"]
+    assert "<img " in data["text/html"] and "The goal is at" in data["text/plain"]

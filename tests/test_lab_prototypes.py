@@ -324,7 +324,7 @@ def test_the_default_knows_glyphs_and_four_embeddings():
     pixels = [lab.set(draw=n, embedding="pixels").right.mean() for n in range(6)]
     assert np.mean(trained) > 0.9 > np.mean(pixels)
     data, _metadata = lab._repr_mimebundle_()  # a still picture where no kernel runs
-    assert "image/png" in data and "5-way 1-shot" in data["text/plain"]
+    assert "<img " in data["text/html"] and "5-way 1-shot" in data["text/plain"]
 
 
 def test_a_prototype_in_a_foreign_region_is_explained(lab):

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from metalib import exercises, look
 from metalib.exercises import course, prediction, progress, tally
 from metalib.exercises.question import filled, with_unit
-from metalib.exercises.view import VIEW_MIME, on_page
+from metalib.exercises.view import on_page
+from metalib.notebook import VIEW_MIME
 
 LANDS, STEPS, RANKING = toy_exercises.CHAPTER.predictions
 MINIMUM, HALF_WAY, BEYOND = (choice.id for choice in LANDS.choices)
@@ -36,8 +37,8 @@ def figure():
 
 def shown(*answer, **values):
     """Ask the first prediction as a notebook shows it: its MIME bundle and its live view."""
-    bundle = exercises.predict("97/lands", *(answer or [figure()]), **(values or VALUES))._repr_mimebundle_()
-    return bundle, on_page("97/lands")
+    asked = exercises.predict("97/lands", *(answer or [figure()]), **(values or VALUES))
+    return asked._repr_mimebundle_()[0], on_page("97/lands")
 
 
 def state(view):
@@ -207,7 +208,7 @@ def test_as_text_the_answer_follows_and_a_terminal_does_not_print_it(monkeypatch
     asked = exercises.predict("97/lands", figure(), **VALUES)
     assert "The step is" not in repr(asked) and "The step is" in asked.answer
     monkeypatch.setattr("IPython.get_ipython", object)  # a shell without a kernel
-    assert asked._repr_mimebundle_()["text/plain"] == repr(asked)
+    assert asked._repr_mimebundle_()[0]["text/plain"] == repr(asked)
 
 
 def test_the_same_answer_gives_the_same_text_and_every_notebook_gets_both_forms():

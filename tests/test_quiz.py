@@ -122,7 +122,7 @@ def test_quizzes_of_the_course_use_plain_text(quiz):
 
 
 def test_where_no_kernel_runs_every_choice_and_explanation_is_there():
-    bundle = QUIZ._repr_mimebundle_()
+    bundle, _metadata = QUIZ._repr_mimebundle_()
     for question in QUIZ.questions:
         told = (part for item in question.items for part in (item.text, item.why))
         for part in (question.text, question.answer, *told):

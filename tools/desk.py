@@ -1,7 +1,6 @@
 """A learner's desk, for tests and benchmarks: a JupyterLab of their own, and a browser without a screen."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -24,6 +23,7 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+SETTINGS = Path(__file__).resolve().parents[1] / "metalib" / "settings" / "metalib.json"
 LAB_SECONDS = 90  # how long a busy machine may take to start JupyterLab
 
 
@@ -82,10 +82,10 @@ def jupyter_lab(home: Path, folder: Path, paths: list[Path], **environment: str)
         "PYTHONPATH": os.pathsep.join(filter(None, [*map(str, paths), os.environ.get("PYTHONPATH")])),
         **environment,
     }
-    page_config = home / "config" / "labconfig" / "page_config.json"
-    page_config.parent.mkdir(parents=True)
-    announcements = "@jupyterlab/apputils-extension:announcements"
-    page_config.write_text(json.dumps({"disabledExtensions": {announcements: True}}), "utf-8")
+    # What metalib asks of JupyterLab comes with its installation; here that of this tree.
+    asked = home / "config" / "labconfig" / "default_setting_overrides.json"
+    asked.parent.mkdir(parents=True)
+    shutil.copyfile(SETTINGS, asked)
 
     token = "learning-to-learn"
     with socket.socket() as probe:
@@ -94,8 +94,7 @@ def jupyter_lab(home: Path, folder: Path, paths: list[Path], **environment: str)
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
-        *(f"--IdentityProvider.token={token}", "--LabApp.news_url="),
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        f"--IdentityProvider.token={token}",
     ]
     lab = JupyterLab(f"http://127.0.0.1:{port}", token, folder, home / "log.txt")
     with open(lab.log, "wb") as log:

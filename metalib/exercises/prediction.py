@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from metalib import notebook
 from metalib.exercises import course, progress
 from metalib.exercises.question import (
     NEAR,
@@ -32,6 +33,7 @@ from metalib.exercises.view import QuestionsView, on_page, shown
 from metalib.i18n import _
 
 Part = tuple[str, str]  # of an answer: as HTML, and as plain text
+ALT = re.compile(r'(<img [^>]*?alt=)"[^"]*"')
 
 
 def predict(id: str, *answer: object, **values: object) -> "Prediction":
@@ -151,7 +153,7 @@ class Prediction:
             + "</details>\n</div>"
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> notebook.Bundle:
         plain = "\n".join([self._asked_plain(), "", _("Answer"), self.answer]) if _folds() else repr(self)
         return shown(self.question.id, self.view(), self._repr_html_(), plain)
 
@@ -173,28 +175,28 @@ def _part(item: object, alts: list[str]) -> Part:
         return f"<pre>{html.escape(item)}</pre>", item
     data, metadata = _formatted(item)
     plain = str(data.get("text/plain", ""))
-    picture = data.get("image/png")
-    if picture is not None:
-        if isinstance(picture, bytes):
-            picture = base64.b64encode(picture).decode("ascii")
+    if "text/html" in data:
+        shown = str(data["text/html"])
+        if alts and ALT.search(shown):
+            plain = alts.pop(0)
+            shown = ALT.sub(lambda old: f'{old[1]}"{html.escape(plain)}"', shown, count=1)
+        return shown, plain
+    if "image/png" in data:
+        png = data["image/png"]
         facts = metadata.get("image/png", {})
-        alt = alts.pop(0) if alts else str(facts.get("alt") or plain)
-        width = f' width="{facts["width"]}"' if "width" in facts else ""
-        source = "data:image/png;base64," + re.sub(r"\s", "", picture)
-        return (
-            f'<img src="{source}" alt="{html.escape(alt)}"{width} style="max-width: 100%; height: auto">',
-            alt,
-        )
-    return str(data.get("text/html") or f"<pre>{html.escape(plain)}</pre>"), plain
+        plain = alts.pop(0) if alts else str(facts.get("alt") or plain)
+        file = png if isinstance(png, bytes) else base64.b64decode(png)
+        return notebook.picture(file, plain, facts.get("width", 0)), plain
+    return f"<pre>{html.escape(plain)}</pre>", plain
 
 
-def _formatted(item: Any) -> tuple[dict, dict]:
+def _formatted(item: Any) -> notebook.Bundle:
     """The MIME bundle of anything, as IPython makes it, and its metadata."""
     from IPython.core.formatters import DisplayFormatter
     from matplotlib.figure import Figure
 
     data, metadata = DisplayFormatter().format(item)
-    if isinstance(item, Figure) and "image/png" not in data:
+    if isinstance(item, Figure) and not data.keys() & {"image/png", "text/html"}:
         buffer = io.BytesIO()
         item.savefig(buffer, format="png", bbox_inches="tight")
         data = {**data, "image/png": buffer.getvalue()}

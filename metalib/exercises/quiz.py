@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from metalib import notebook
 from metalib.exercises import progress
 from metalib.exercises.again import Place, advice, missed, shelf
 from metalib.exercises.question import RIGHT, Question, as_html, as_plain
@@ -148,5 +149,5 @@ class Quiz:
             for n, question in enumerate(self.questions, 1)
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> notebook.Bundle:
         return shown(self.id, self.view(), self._repr_html_(), repr(self))

@@ -9,9 +9,9 @@ from typing import Any
 import anywidget
 import traitlets
 
+from metalib import notebook
 from metalib.i18n import _
 
-VIEW_MIME = "application/vnd.jupyter.widget-view+json"
 _HERE = Path(__file__).parent
 
 
@@ -85,15 +85,13 @@ _shown: dict[str, QuestionsView] = {}
 """What is on the page now, by the id of the quiz or the prediction."""
 
 
-def shown(id: str, view: QuestionsView, html: str, plain: str) -> dict[str, Any]:
+def shown(id: str, view: QuestionsView, html: str, plain: str) -> notebook.Bundle:
     """What a notebook gets to show: live, and where no kernel runs. What was shown under this id before is
     gone from the page and is closed; a widget that nobody closes stays in the kernel's memory."""
     if id in _shown:
         _shown[id].close()
     _shown[id] = view
-    # Written out, because ipywidgets 7 and 8 offer different methods for it.
-    live = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
-    return {VIEW_MIME: live, "text/html": html, "text/plain": plain}
+    return notebook.bundle(plain, html, view)
 
 
 def on_page(id: str) -> QuestionsView | None:

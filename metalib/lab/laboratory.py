@@ -23,11 +23,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from metalib import notebook
 from metalib.i18n import _
 from metalib.lab import cells
 from metalib.lab.controls import controls_of
 from metalib.lab.picture import Painter
-from metalib.lab.surface import Surface, explain, mimebundle
+from metalib.lab.surface import Surface, explain
 from metalib.lab.words import all_in_words, as_json, with_words
 
 
@@ -305,13 +306,13 @@ class Laboratory:
         self._shown = widgets.GridBox(list(self.controls.values()), layout=columns)
         return self._shown
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> notebook.Bundle:
         with self.lock:
             if self.compute is _closed:
-                return {"text/plain": _("This laboratory is closed: run the cell that made it.")}, {}
+                return notebook.bundle(_("This laboratory is closed: run the cell that made it."))
             words = self.painter.words(self.state, self.result)
             still = with_words(self.painter.pixels(self.state, self.result), words)
-        return mimebundle(self.box, self.surface, still)
+        return self.surface.shown(self.box, still)
 
 
 def _closed(state: Any) -> Any:

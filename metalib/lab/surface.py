@@ -14,8 +14,6 @@ The browser's half is `surface.js`. What the two promise together:
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +23,11 @@ import anywidget
 import numpy as np
 import traitlets
 
+from metalib import notebook
 from metalib.i18n import _
 from metalib.lab.changes import apply_changes, encode_changes
 from metalib.lab.png import encode_png
 
-VIEW_MIME = "application/vnd.jupyter.widget-view+json"
 MOST = 260_000
 """Bytes of changes: where there are more, a new ground is shorter."""
 
@@ -196,8 +194,14 @@ class Surface(anywidget.AnyWidget):
         finally:
             self.send({"answered": number})
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        return mimebundle(self, self)
+    def _repr_mimebundle_(self, **kwargs: Any) -> notebook.Bundle:
+        return self.shown(self, self.picture)
+
+    def shown(self, view: Any, still: bytes) -> notebook.Bundle:
+        """What a notebook shows: `view`, a widget with this surface in it; without a kernel `still`, a PNG
+        file."""
+        html = notebook.picture(still, self.alt, self.width) if still else ""
+        return notebook.bundle(self.alt or repr(self), html, view)
 
 
 def explain(error: Exception) -> str:
@@ -207,30 +211,3 @@ def explain(error: Exception) -> str:
     if own and text:
         return text
     return _("{kind}: {text}").format(kind=type(error).__name__, text=text) if text else type(error).__name__
-
-
-def mimebundle(view: Any, surface: Surface, still: bytes = b"") -> tuple[dict, dict]:
-    """MIME data and metadata that show `view`, or where no kernel runs `still`, by default the surface's
-    picture as it is now.
-
-    The model id is the view's; on Colab anywidget adds where its widget manager comes from.
-    """
-    shown: Any = anywidget.AnyWidget._repr_mimebundle_(surface)
-    data, metadata = shown if isinstance(shown, tuple) else (shown, {})
-    data = {
-        VIEW_MIME: {**data[VIEW_MIME], "model_id": view.model_id},
-        "text/plain": surface.alt or repr(surface),
-    }
-    still = still or surface.picture
-    if still:
-        data["image/png"] = base64.b64encode(still).decode("ascii")
-        width, height = struct.unpack(">II", still[16:24])  # a PNG file's own
-        metadata = {
-            **metadata,
-            "image/png": {
-                "width": surface.width,
-                "height": round(height * surface.width / width),
-                "alt": surface.alt,
-            },
-        }
-    return data, metadata
