@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: the build compiles the catalogues, metalib.po -> metalib.mo.
 
-An editable installation needs none: in a working tree metalib reads the .po file itself. But it needs the data
-files, JupyterLab's settings, which setuptools leaves out of it.
+An editable installation needs none: in a working tree metalib reads the .po file itself. But it needs the
+data files, JupyterLab's settings, which setuptools leaves out of it.
 """
 
 from pathlib import Path
