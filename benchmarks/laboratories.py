@@ -87,7 +87,7 @@ def start(tree: Path) -> subprocess.Popen:
         cwd=tree,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
 
 

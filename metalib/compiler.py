@@ -40,8 +40,9 @@ def compiler_fault(path: str) -> str | None:
             else [path, "-c", f"-I{include}", str(source), "-o", str(Path(folder, "probe.o"))]
         )
         try:
+            # A compiler writes in the system's own code page.
             run = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", cwd=folder, timeout=60
+                command, capture_output=True, encoding="locale", errors="replace", cwd=folder, timeout=60
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return type(error).__name__

@@ -78,6 +78,8 @@ def _start(
         "MASTER_PORT": str(port),
         OURS: "1",
     }
+    if quiet is not None:  # what we read must not be in a code page of Windows
+        environment["PYTHONIOENCODING"] = "utf-8"
     # In a session of its own a process gets Ctrl-C once, from here, and not a second time from the terminal.
     return subprocess.Popen(
         [sys.executable, "-m", "metalib", *arguments],

@@ -4,10 +4,13 @@ import concurrent.futures
 import contextlib
 import http.server
 import os
+import ssl
 import subprocess
 import sys
 import threading
+import types
 import urllib.error
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,8 @@ from metalib.data import download as module
 from metalib.data.download import DownloadError, download
 from metalib.paths import CacheError
 
+# For 127.0.0.1, and a key that guards nothing: made for these tests.
+CERTIFICATE = Path(__file__).with_name("certificate.pem")
 CONTENT = bytes(range(256)) * 2000
 
 
@@ -142,7 +147,7 @@ def test_offline(server, tmp_path, monkeypatch):
 def test_a_server_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
     asked = []
 
-    def silent(request, timeout):
+    def silent(request, timeout, context):
         asked.append(timeout)
         raise urllib.error.URLError(TimeoutError("timed out"))
 
@@ -150,6 +155,42 @@ def test_a_server_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
     with pytest.raises(DownloadError, match="no answer in time"):
         download("http://192.0.2.1/file.zip", tmp_path / "file.zip", 9)
     assert asked == [10.0]
+
+
+@pytest.fixture
+def sealed(server, monkeypatch):
+    """The server behind https, with a certificate that no system knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.url = server.url.replace("http:", "https:")
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    return server
+
+
+@pytest.mark.parametrize("installed", [True, False], ids=["certifi knows others", "no certifi"])
+def test_a_certificate_that_nobody_knows_is_said_in_one_sentence(sealed, tmp_path, monkeypatch, installed):
+    """As with the Python from python.org on a Mac, which brings no certificates: asked once, nothing kept."""
+    if not installed:
+        monkeypatch.setitem(sys.modules, "certifi", None)
+    said = r"not trusted, .* \(self.signed certificate\). Run `python -m pip install certifi`.*SSL_CERT_FILE"
+    with pytest.raises(DownloadError, match=said) as caught:
+        fetch(sealed, tmp_path / "file.zip")
+    assert sealed.url in str(caught.value) and sealed.asked == []
+    assert not (tmp_path / "file.zip").exists()
+
+
+def test_certifis_certificates_count_beside_the_systems(sealed, tmp_path, monkeypatch):
+    certifi = types.ModuleType("certifi")
+    certifi.where = lambda: str(CERTIFICATE)
+    monkeypatch.setitem(sys.modules, "certifi", certifi)
+    assert fetch(sealed, tmp_path / "file.zip").read_bytes() == CONTENT
+
+
+def test_a_networks_own_certificates_count(sealed, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    assert fetch(sealed, tmp_path / "file.zip").read_bytes() == CONTENT
 
 
 def test_a_missing_file_is_not_asked_for_again(server, tmp_path):

@@ -8,11 +8,12 @@ written, so that it neither begins a download nor ends one.
 import http.client
 import os
 import re
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -97,8 +98,11 @@ def _gather(
             except (OSError, http.client.HTTPException) as error:
                 reason = _reason(error)
                 refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
+                cause = getattr(error, "reason", None)
+                if isinstance(cause, ssl.SSLCertVerificationError):
+                    raise DownloadError(_unverified(url, cause)) from error
                 # No answer at all, as behind a firewall that drops packets: asking again only takes longer.
-                silent = isinstance(getattr(error, "reason", None), TimeoutError)
+                silent = isinstance(cause, TimeoutError)
                 if refused or silent:
                     failures = TRIES
             arrived = part.stat().st_size
@@ -113,7 +117,8 @@ def _receive(url: str, part: Path, have: int, size: int, begins: bytes, timeout:
     headers = {"User-Agent": "metalib", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as answer:
+    asked = urllib.request.Request(url, headers=headers)
+    with urllib.request.urlopen(asked, timeout=timeout, context=_certificates()) as answer:
         # A server that does not know ranges answers 200 and begins again with the first byte; so do we.
         goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(
             f"bytes {have}-"
@@ -200,6 +205,25 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return _("no answer in time")
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _certificates() -> ssl.SSLContext:
+    """What an `https` address is checked against: this system's certificates, and certifi's where that is
+    installed, for the Python from python.org brings none to a Mac."""
+    context = ssl.create_default_context()
+    with suppress(ImportError, OSError):
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def _unverified(url: str, error: ssl.SSLCertVerificationError) -> str:
+    return _(
+        "{url} is not trusted, for its certificate cannot be checked ({reason}). Run "
+        "`python -m pip install certifi` and restart the kernel; where a network has certificates of its "
+        "own, set the environment variable SSL_CERT_FILE to the file that has them."
+    ).format(url=url, reason=error.verify_message)
 
 
 def _not_reached(url: str, arrived: int, size: int, reason: str) -> str:
