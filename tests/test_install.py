@@ -70,6 +70,13 @@ def test_a_changed_pyproject_is_noticed(house):
     assert not is_ready()
 
 
+def test_changed_settings_of_jupyterlab_are_noticed(house):
+    """An editable installation copies them."""
+    (house / "metalib" / "settings").mkdir(parents=True)
+    (house / "metalib" / "settings" / "metalib.json").write_text("{}")
+    assert not is_ready()
+
+
 def test_an_interrupted_set_up_is_noticed(house):
     course().home.unfinished.touch()
     assert not is_ready()

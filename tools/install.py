@@ -30,6 +30,8 @@ from environments.torch_build import install_cpu_torch, link_torch, torch_requir
 def wanted(environment: Environment, arguments: argparse.Namespace) -> dict:
     """What the stamp must say for there to be nothing to do."""
     files = [environment.lock_file, ROOT / "pyproject.toml"]
+    if environment.metalib:  # what an editable installation copies: JupyterLab's settings
+        files += [ROOT / "setup.py", *sorted((ROOT / "metalib" / "settings").glob("*.json"))]
     files += [arguments.constraint] if arguments.constraint else []
     digest = hashlib.sha256()
     for file in files:

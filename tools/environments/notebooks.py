@@ -1,17 +1,10 @@
-"""What an environment means for Jupyter: its settings, and the kernel that it offers."""
+"""What an environment means for Jupyter: the kernel that it offers."""
 
 from __future__ import annotations
 
 from environments.commands import ROOT, run
 
 PEERS_KERNEL = "Python with the other tools"
-
-
-def settle_jupyterlab(environment, folder) -> None:
-    """JupyterLab asks at its first start whether it may fetch news: the course sends nothing anywhere."""
-    announcements = "@jupyterlab/apputils-extension:announcements"
-    jupyter = (folder.python, "-m", "jupyter", "labextension", "disable", announcements)
-    run(*jupyter, why="Setting up JupyterLab", quiet=True)
 
 
 def name_kernel(environment, folder) -> None:

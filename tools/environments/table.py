@@ -11,7 +11,7 @@ from typing import NamedTuple
 from environments.commands import ROOT
 from environments.folder import Folder
 from environments.learn2learn import install_learn2learn
-from environments.notebooks import name_kernel, settle_jupyterlab
+from environments.notebooks import name_kernel
 
 # The Pythons that the course's lock is made for: from the oldest, which the code needs, to the newest that
 # all of its packages have a build for.
@@ -58,7 +58,6 @@ _ALL = (
         lock="requirements.lock",
         target="lab",
         asks=(".[course,test]",),
-        steps=(settle_jupyterlab,),
     ),
     Environment(  # the other tools of chapter 11
         name="peers",
