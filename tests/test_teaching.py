@@ -44,6 +44,12 @@ def notes():
     return {path.name[:2]: speaker_notes.read(path) for path in sorted((CHAPTERS / "teaching").glob("*.md"))}
 
 
+@pytest.fixture(scope="module")
+def chapters():
+    """The English chapters."""
+    return [chapter for chapter in sources.read_all(ROOT) if chapter.language == "en"]
+
+
 @pytest.mark.parametrize("plan", ["Two hours", "Half a day"])
 def test_a_plan_adds_up_and_takes_its_slides_minutes_from_the_notes(plan, notes):
     minutes = int(re.search(r"^\*\*Minutes:\*\* (\d+)$", section(plan), re.MULTILINE)[1])
@@ -57,16 +63,16 @@ def test_a_plan_adds_up_and_takes_its_slides_minutes_from_the_notes(plan, notes)
         assert not expected or sum(expected) == int(given), f"{plan}, {what}: {expected}"
 
 
-def test_every_week_of_the_semester_is_full_and_as_long_as_its_notes_say(notes):
+def test_every_week_of_the_semester_is_full_and_as_long_as_its_notes_say(notes, chapters):
     table = rows(section("A semester"))
     assert [int(row[0]) for row in table] == list(range(1, len(table) + 1))
     met = []
-    for week, chapters, lecture, other, _in_class, _handed_in in table:
-        numbers = re.findall(r"teaching/(\d\d)_", chapters)
+    for week, given, lecture, other, _in_class, _handed_in in table:
+        numbers = re.findall(r"teaching/(\d\d)_", given)
         met += numbers
         assert int(lecture) + int(other) == WEEK, f"week {week}"
         assert int(lecture) == sum(notes[number].minutes for number in numbers), f"week {week}"
-    assert met == [chapter.number for chapter in sources.read_all(ROOT) if chapter.language == "en"]
+    assert met == [chapter.number for chapter in chapters]
 
 
 def test_the_projects_points_add_up():
@@ -80,13 +86,12 @@ def test_the_exercises_that_are_named_exist():
     assert found <= known
 
 
-def test_the_cells_that_disprove_a_misconception_exist():
+def test_the_cells_that_disprove_a_misconception_exist(chapters):
     table = rows(section("Misconceptions"))
     assert len(table) >= 20
     names = {
         chapter.number: {sources.key(cell) for cell in chapter.cells if cell.cell_type == "code"}
-        for chapter in sources.read_all(ROOT)
-        if chapter.language == "en"
+        for chapter in chapters
     }
     for said, _in_fact, shown in table:
         assert named(shown), said
