@@ -1,13 +1,15 @@
 """The final test: the chapters to read again are those of the questions missed at first."""
 
 import textwrap
+from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 
+import colab
 import pytest
 from test_browser_surface import open_notebook, wait_until
 from toy_exercises import TOY
 
-from metalib import exercises, use_language
+from metalib import exercises, place, use_language
 from metalib.exercises import Choice, Choose, Quiz, course, progress
 from metalib.exercises.again import Place
 from metalib.exercises.board import board
@@ -89,13 +91,14 @@ def test_damaged_progress_does_no_harm():
     assert QUIZ.first_answers() == {"a": "7"} and QUIZ.view().first == {"a": "7"}
 
 
-def test_on_colab_a_link_leads_to_the_course(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "google.colab", object())
-    address = PLACES["03"].address
-    assert address.endswith("03_maps.ipynb")
-    assert address.startswith("https://colab.research.google.com/github/") or address == "03_maps.ipynb"
+def test_on_colab_a_link_leads_to_the_course_of_this_version(monkeypatch):
+    assert PLACES["03"].address == "03_maps.ipynb"
+    colab.pretend(monkeypatch)
+    root = "https://colab.research.google.com/github/"
+    address, tag = PLACES["03"].address, place.ref(version("metalib"))
+    assert address.startswith(root) and address.endswith(f"/blob/{tag}/chapters/03_maps.ipynb")
+    monkeypatch.setattr(place, "metadata", lambda name: (_ for _ in ()).throw(PackageNotFoundError))
+    assert PLACES["03"].address == "03_maps.ipynb"
 
 
 TOUR = """# A tour

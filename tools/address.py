@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-BRANCH = "main"
+from metalib.place import ref
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Address:
     @property
     def ref(self) -> str:
         """The tag of a release; the branch on which the next one is being made."""
-        return BRANCH if "dev" in self.version else f"v{self.version}"
+        return ref(self.version)
 
     @property
     def archive(self) -> str:
         """What pip installs metalib from."""
-        kind = "heads" if self.ref == BRANCH else "tags"
+        kind = "tags" if self.ref == f"v{self.version}" else "heads"
         return f"{self.repository}/archive/refs/{kind}/{self.ref}.tar.gz"
 
     def binder(self, file: str) -> str:

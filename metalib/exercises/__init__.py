@@ -9,6 +9,7 @@
     exercises.predict("03/between", figure)     # a question; its answer opens after a guess
     exercises.get("03/quiz")            # a quiz shows itself
     exercises.board()                   # the learner's progress;  exercises.reset() forgets it
+    exercises.download()                # progress as a file;  exercises.resume() takes it up elsewhere
 
 Adding an exercise takes a section of `content/en/03_maml.md` (the format: `reader`) and a probe of a few
 lines in `probes/ch03.py` (what it may do: `probes`); a new chapter takes a file of each, found by its name.
@@ -19,12 +20,14 @@ Tests run every solution and every wrong answer (`validation`). A translation is
 from metalib.exercises.board import board
 from metalib.exercises.course import all, chapters, get, quizzes
 from metalib.exercises.exercise import Exercise, Outcome, Wrong
+from metalib.exercises.parcel import download
 from metalib.exercises.prediction import Prediction, predict
 from metalib.exercises.progress import reset
 from metalib.exercises.question import Choice, Choose, Number, Order, Question
 from metalib.exercises.quiz import Quiz
+from metalib.exercises.travel import resume
 
 __all__ = [
     "Choice", "Choose", "Exercise", "Number", "Order", "Outcome", "Prediction", "Question", "Quiz", "Wrong",
-    "all", "board", "chapters", "get", "predict", "quizzes", "reset",
+    "all", "board", "chapters", "download", "get", "predict", "quizzes", "reset", "resume",
 ]  # fmt: skip

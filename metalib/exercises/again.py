@@ -1,12 +1,11 @@
 """What a final test tells its reader to read again, by chapter."""
 
 import html
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
+from metalib import place
 from metalib.exercises.question import RIGHT, Question
 from metalib.i18n import _
 
@@ -22,22 +21,12 @@ class Place:
     def address(self) -> str:
         """Where a link leads: beside this notebook, or on Colab, whose notebooks have no neighbours, to the
         course's own."""
-        return f"{_colab()}{self.notebook}" if "google.colab" in sys.modules else self.notebook
+        on_colab = place.here() == place.COLAB
+        return f"{place.chapters_on_colab()}{self.notebook}" if on_colab else self.notebook
 
     def link(self) -> str:
         """The title, which leads there, as HTML."""
         return f'<a href="{html.escape(self.address)}" target="_blank">{html.escape(self.title)}</a>'
-
-
-def _colab() -> str:
-    """The course's folder of chapters on Colab; nothing where metalib was not installed as a package."""
-    try:
-        entries = metadata("metalib").get_all("Project-URL") or []
-    except PackageNotFoundError:
-        return ""
-    urls = dict(entry.split(", ", 1) for entry in entries)
-    _host, _slash, repository = urls.get("Repository", "").partition("github.com/")
-    return f"https://colab.research.google.com/github/{repository}/blob/main/chapters/" if repository else ""
 
 
 def missed(questions: Sequence[Question], verdicts: Mapping[str, str]) -> dict[str, list[str]]:
@@ -64,7 +53,7 @@ def shelf(questions: Sequence[Question], places: Mapping[str, Place]) -> list[di
     ]
 
 
-def advice(place: Place) -> str:
+def advice(chapter: Place) -> str:
     """What stands behind a folded answer, as HTML."""
     asked = _("If you missed it, read again:")
-    return f"<p>{html.escape(asked)} {place.link()}</p>"
+    return f"<p>{html.escape(asked)} {chapter.link()}</p>"

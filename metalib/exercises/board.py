@@ -1,9 +1,12 @@
 """The learner's board: how far every exercise and quiz is, in words and signs, not colours alone."""
 
 import html
+import re
 from dataclasses import dataclass
 
+from metalib import place
 from metalib.exercises import course, progress
+from metalib.exercises.parcel import Parcel
 from metalib.exercises.tally import Tally, count
 from metalib.i18n import _, ngettext
 
@@ -72,13 +75,29 @@ class Board:
     def _repr_html_(self) -> str:
         if not self.rows:
             return f"<p>{html.escape(repr(self))}</p>"
-        return f"<p>{html.escape(self._summary())}</p>\n" + "\n".join(map(_row_html, self.rows))
+        summary = re.sub("`(.*?)`", r"<code>\1</code>", html.escape(self._summary()))
+        if place.here() == place.BINDER:  # on Colab a link saves nothing
+            summary += f" {Parcel(progress.export()).link()}"
+        return f"<p>{summary}</p>\n" + "\n".join(map(_row_html, self.rows))
 
     def _summary(self) -> str:
         done = sum(line.sign == _DONE for line in self.lines)
-        return _("{done} of {total} done. Kept in a file on this computer; nothing is sent anywhere.").format(
-            done=done, total=len(self.lines)
+        return _kept().format(done=done, total=len(self.lines), place=place.NAMES.get(place.here()))
+
+
+def _kept() -> str:
+    """How much is done, to be filled in, and where that is kept and for how long."""
+    if place.here() == place.HUB:
+        return _(
+            "{done} of {total} done. Kept in a file of yours on this server; nothing is sent anywhere else."
         )
+    if place.lasts():
+        return _("{done} of {total} done. Kept in a file on this computer; nothing is sent anywhere.")
+    return _(
+        "{done} of {total} done. {place} takes this machine back when you have left, and your progress with "
+        "it: `exercises.download()` gives you a file to take along, and `exercises.resume()` takes it up the "
+        "next time."
+    )
 
 
 def _row_html(row: Row) -> str:

@@ -15,7 +15,6 @@ until the kernel ends. Of a damaged file every entry that is whole is taken over
 """
 
 import json
-import math
 import os
 import re
 from contextlib import contextmanager, suppress
@@ -28,6 +27,7 @@ from metalib.paths import progress_dir, write_atomically
 
 VERSION = 1
 DEEPEST = 20  # of the values in an entry; our own go down to 2
+MOST = 1e15  # of a number in an entry
 
 _in_memory: dict[str, dict] = {}  # what this kernel could not write
 _notes_said: set[str] = set()
@@ -56,16 +56,52 @@ def entry(id: str) -> dict:
 
 def record(id: str, **facts) -> None:
     """Add facts about one exercise or quiz: `record("03/inner-step", passed=True)`. Never raises OSError."""
-    if merge(entry(id), facts) == entry(id):
-        return  # nothing new, nothing to write
+    if merge(entry(id), facts) != entry(id):  # or there is nothing new, nothing to write
+        _keep({id: facts})
+
+
+def add(entries: dict[str, dict]) -> int:
+    """Add what another file knows: facts that only it has, and where both have one the further; of texts
+    those that are here stay. Returns how many entries gained something. Never raises OSError."""
+    here = load()
+    both = merge(entries, here)
+    gained = {id: facts for id, facts in both.items() if facts != here.get(id)}
+    if gained:
+        _keep(gained)
+    return len(gained)
+
+
+def export() -> bytes:
+    """All entries as the file that `entries_in` reads."""
+    return _as_bytes({"version": VERSION, "entries": load()})
+
+
+def entries_in(content: bytes) -> dict[str, dict]:
+    """The entries of a progress file that comes from elsewhere.
+
+    Raises:
+        ValueError: it is no progress file, or holds what no progress can; the message goes on from a name.
+    """
+    try:
+        document = json.loads(content.decode(json.detect_encoding(content)))
+        entries = document["entries"]
+        found = {id: facts for id, facts in entries.items() if _ID.fullmatch(id) and isinstance(facts, dict)}
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        raise ValueError(_("it is no progress file, or not a whole one")) from None
+    if not all(_shallow(facts) and _plausible(facts) for facts in found.values()):
+        raise ValueError(_("it holds values that no progress has"))
+    return found
+
+
+def _keep(entries: dict[str, dict]) -> None:
     try:
         with _lock():
             document = _read()  # again, inside the lock: another notebook may have written since
-            document["entries"] = merge(merge(document["entries"], _in_memory), {id: facts})
+            document["entries"] = merge(merge(document["entries"], _in_memory), entries)
             _write(document)
             _in_memory.clear()
     except OSError as error:
-        _in_memory.update(merge(_in_memory, {id: facts}))
+        _in_memory.update(merge(_in_memory, entries))
         _say_once(
             _("Progress is not saved; it is kept until this notebook closes. {reason}").format(reason=error)
         )
@@ -84,7 +120,7 @@ def reset() -> None:
 def number(facts: dict, name: str) -> int:
     """A fact that counts something, 0 where it is missing or is no number."""
     value = facts.get(name, 0)
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
+    return int(value) if _plausible(value) and isinstance(value, int | float) else 0
 
 
 def merge(old: dict, new: dict) -> dict:
@@ -157,6 +193,13 @@ def _shallow(value, depth: int = DEEPEST) -> bool:
     return True
 
 
+def _plausible(value) -> bool:
+    """Whether all numbers in a value are finite and of a size that somebody may have meant."""
+    if isinstance(value, dict | list):
+        return all(map(_plausible, value.values() if isinstance(value, dict) else value))
+    return abs(value) < MOST if isinstance(value, int | float) else True  # NaN is never less
+
+
 def _whole_entries(text: str) -> dict[str, dict]:
     """The entries of a damaged file that can still be read, `"chapter/name": {facts}`, wherever they are."""
     found: dict[str, dict] = {}
@@ -171,12 +214,16 @@ def _whole_entries(text: str) -> dict[str, dict]:
     return found
 
 
-_ENTRY = re.compile(r'"(\d\d/[\w-]+)"\s*:\s*\{')
+_ID = re.compile(r"\d\d/[\w-]+")
+_ENTRY = re.compile(rf'"({_ID.pattern})"\s*:\s*\{{')
 
 
 def _write(document: dict) -> None:
-    text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True)
-    write_atomically(path(), text.encode("utf-8"))
+    write_atomically(path(), _as_bytes(document))
+
+
+def _as_bytes(document: dict) -> bytes:
+    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True).encode("utf-8")
 
 
 def _set_aside() -> Path:
