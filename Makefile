@@ -12,7 +12,7 @@ endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers chapters links messages stale clean
+.PHONY: help install lab test check peers hub chapters links messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -36,6 +36,10 @@ peers:     ## the same MAML step in TensorFlow, JAX, learn2learn, higher and Tor
 	$(PEERS_PYTHON) -m pytest -q -p no:cacheprovider tests/test_peers.py $(TEST_ARGS)
 	$(PEERS_PYTHON) -m metalib.peers
 
+hub:       install  ## ten students on a JupyterHub, in .hub: each in a chapter with a slider, nobody in another's way
+	@$(PYTHON) tools/install.py --environment hub
+	$(VENV_PYTHON) -m pytest -q -p no:cacheprovider tests/hub $(TEST_ARGS)
+
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
@@ -48,5 +52,5 @@ messages:  install  ## extract metalib's sentences for the translators, into met
 stale:     install  ## list what translations have not followed yet
 	$(VENV_PYTHON) tools/chapters.py --stale
 
-clean:     ## remove .venv, .peers and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv .peers build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+clean:     ## remove .venv, .peers, .hub and what the tools left behind (never a chapter, never your progress)
+	rm -rf .venv .peers .hub build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

@@ -1,4 +1,4 @@
-"""``python -m metalib``: doctor, train, evaluate, weights, curves, ablation."""
+"""``python -m metalib``: doctor, train, evaluate, weights, curves, ablation, progress."""
 
 from __future__ import annotations
 
@@ -80,6 +80,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     ablation.add_argument("--iterations", type=int, help="meta-iterations instead of the recipe's")
     ablation.set_defaults(call=_ablation)
+
+    register = commands.add_parser("progress", help="how far a class is, from its students' progress files")
+    register.add_argument(
+        "places",
+        nargs="+",
+        type=Path,
+        metavar="PLACE",
+        help="a progress file, or a folder of NAME.json, of NAME/progress.json or of students' homes",
+    )
+    register.set_defaults(call=_progress)
 
     options = parser.parse_args(arguments)
     options.arguments = sys.argv[1:] if arguments is None else arguments
@@ -297,6 +307,13 @@ def _ablation(options: argparse.Namespace) -> int:
         print(_("The same command goes on after the members that are finished."))
         return 130
     print(path)
+    return 0
+
+
+def _progress(options: argparse.Namespace) -> int:
+    from metalib.exercises.register import register
+
+    print(register(*options.places))
     return 0
 
 

@@ -64,13 +64,14 @@ class Quiz:
         told = (question.words.split("\n", 1)[1] for question in self.questions)
         return "\n".join([*(question.text for question in self.questions), *told])
 
-    def answered_right(self) -> list[str]:
-        """The names of the questions answered right so far, as the progress file knows; in a final test
-        those whose first answer was right."""
+    def answered_right(self, facts: Mapping | None = None) -> list[str]:
+        """The names of the questions answered right so far, as the progress file knows (`facts`: another
+        one's entry about this quiz); in a final test those whose first answer was right."""
+        facts = progress.entry(self.id) if facts is None else facts
         if self.is_test:
-            first = self.first_answers()
+            first = self.first_answers(facts)
             return [question.name for question in self.questions if first.get(question.name) == RIGHT]
-        right = progress.entry(self.id).get("right")
+        right = facts.get("right")
         if not isinstance(right, dict):
             return []
         places = _PLACES.get(self.id, "").split()
@@ -81,9 +82,9 @@ class Quiz:
             or (question.name in places and right.get(str(places.index(question.name))))
         ]
 
-    def first_answers(self) -> dict[str, str]:
+    def first_answers(self, facts: Mapping | None = None) -> dict[str, str]:
         """In a final test, the verdict on the first answer to each question when it was last taken."""
-        first = progress.entry(self.id).get("first")
+        first = (progress.entry(self.id) if facts is None else facts).get("first")
         names = {question.name for question in self.questions}
         return (
             {name: str(kept) for name, kept in first.items() if name in names}

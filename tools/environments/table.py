@@ -12,6 +12,7 @@ from environments.commands import ROOT
 from environments.folder import Folder
 from environments.learn2learn import install_learn2learn
 from environments.notebooks import name_kernel
+from environments.proxy import install_proxy
 
 # The Pythons that the course's lock is made for: from the oldest, which the code needs, to the newest that
 # all of its packages have a build for.
@@ -82,6 +83,19 @@ _ALL = (
         dependencies=False,  # some ask for an old torch
         later=("learn2learn",),
         steps=(name_kernel, install_learn2learn),
+    ),
+    Environment(  # a student's server, and a hub to try it on
+        name="hub",
+        folder=".hub",
+        lock="requirements-hub.lock",
+        target="hub",
+        asks=(
+            ".[course]",
+            "jupyterhub>=5.4,<6",  # the line that Zero to JupyterHub's chart has
+            "nbgitpuller>=1.3",
+        ),
+        imports=(*METALIB, "jupyterhub", "nbgitpuller"),
+        steps=(install_proxy,),
     ),
 )
 ENVIRONMENTS = {environment.name: environment for environment in _ALL}
