@@ -8,11 +8,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 import address  # noqa: E402
 
 # nbgitpuller merges what is new on a branch; on a tag only the first click works.
-BRANCH = address.BRANCH
+BRANCH = "main"
 
 
 def link(hub: str, file: str, repository: str | None = None) -> str:
