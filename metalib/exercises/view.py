@@ -27,6 +27,7 @@ class QuestionsView(anywidget.AnyWidget):
     # labels are one line of fixed height.
     _esm = (_HERE / "questions.js").read_text(encoding="utf-8")
     _css = (_HERE / "questions.css").read_text(encoding="utf-8")
+    _ipython_display_ = None  # ipywidgets 7 would show its own bundle, without what Colab needs
     questions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     quiz = traitlets.Bool().tag(sync=True)  # explained at once, in the browser
     explained: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)  # by question; only in a quiz
