@@ -12,7 +12,7 @@ endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers hub chapters links messages stale clean
+.PHONY: help install lab test check peers hub twins chapters links messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -40,6 +40,11 @@ hub:       install  ## ten students on a JupyterHub, in .hub: each in a chapter 
 	@$(PYTHON) tools/install.py --environment hub
 	$(VENV_PYTHON) -m pytest -q -p no:cacheprovider tests/hub $(TEST_ARGS)
 
+twins:     install  ## the chapters as on Colab and as on Binder, in .twin-colab and .twin-binder (Linux, macOS)
+	@$(PYTHON) tools/install.py --environment colab
+	@$(PYTHON) tools/install.py --environment binder
+	$(VENV_PYTHON) -m pytest -q -n 2 --maxschedchunk 1 --durations=5 tests/twins $(TEST_ARGS)
+
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
@@ -52,5 +57,5 @@ messages:  install  ## extract metalib's sentences for the translators, into met
 stale:     install  ## list what translations have not followed yet
 	$(VENV_PYTHON) tools/chapters.py --stale
 
-clean:     ## remove .venv, .peers, .hub and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv .peers .hub build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+clean:     ## remove the environments and what the tools left behind (never a chapter, never your progress)
+	rm -rf .venv .peers .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

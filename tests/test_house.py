@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from environments.table import BUILD, ENVIRONMENTS, PYTHONS
+from environments.commands import lines_of
+from environments.table import BUILD, CONDA, ENVIRONMENTS, PYTHONS
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -26,9 +27,9 @@ LOCK = [
     for line in (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     if line and not line.startswith("#")
 ]
-# What Colab has, as far as it matters here; conda-forge's names where they differ from pip's.
-COLAB = {"python": "3.13", "ipywidgets": "7.7.1", "ipython": "7.34.0", "numpy": "2.1.0", "torch": "2.11.0"}
-CONDA = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+# What Colab has, as far as it matters here.
+COLAB = {name: version.replace("*", "0") for name, version in lock.read(".github/colab.txt").items()}
+COLABS_PYTHON = "3.13"
 TEXT = {".py", ".md", ".toml", ".yml", ".lock", ".txt", ".json", ".ipynb", ".cfg", ".ini", ".sh", ".js", ""}
 
 
@@ -135,16 +136,19 @@ def test_metalib_needs_only_what_colab_has():
     for requirement in RUNTIME:
         if version := COLAB.get(requirement.name):
             assert requirement.specifier.contains(version), f"Colab has {requirement.name} {version}"
-    assert SpecifierSet(PROJECT["requires-python"]).contains(COLAB["python"])
+    assert SpecifierSet(PROJECT["requires-python"]).contains(COLABS_PYTHON)
     assert PROJECT["requires-python"] == ">=3.11"
 
 
-def test_the_workflow_for_colab_uses_colabs_versions():
-    pins = (ROOT / ".github" / "colab.txt").read_text("utf-8")
-    found = {Requirement(line).name: line for line in pins.splitlines() if line and line[0] != "#"}
-    assert set(found) == set(COLAB) - {"python"}
-    for name, line in found.items():
-        assert Requirement(line).specifier.contains(COLAB[name]), line
+def test_colabs_twin_has_colabs_versions_and_the_courses_torch():
+    assert {"anywidget", "ipython", "ipywidgets", "matplotlib", "numpy", "torch"} == set(COLAB)
+    twin = lock.read("requirements-colab.lock")
+    assert twin["torch"] == locked("linux", "3.11")["torch"]
+    for line in lines_of(ROOT / ".github" / "colab.txt"):
+        requirement = Requirement(line)
+        assert requirement.specifier.contains(twin[requirement.name]) or requirement.name == "torch", line
+    assert COLABS_PYTHON in ENVIRONMENTS["colab"].pythons
+    assert ".github/colab.txt" in (ROOT / ".github" / "workflows" / "weekly.yml").read_text("utf-8")
 
 
 def test_conda_has_the_same_bounds():
@@ -154,7 +158,8 @@ def test_conda_has_the_same_bounds():
     assert lines.pop("python") == "python=3.12"
     assert lines.pop("pip") == "pip"
     assert [lines.pop(Requirement(line).name) for line in BUILD] == list(BUILD)
-    expected = {CONDA.get(each.name, each.name): str(each.specifier) for each in RUNTIME + COURSE}
+    ours = {name: conda for conda, name in CONDA.items()}
+    expected = {ours.get(each.name, each.name): str(each.specifier) for each in RUNTIME + COURSE}
     assert lines == {name: name + bound for name, bound in expected.items()}
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -47,10 +48,15 @@ def find_browser() -> str | None:
 class JupyterLab:
     """A running JupyterLab and the folder that it serves."""
 
-    base: str  # http://127.0.0.1:<port>
+    base: str  # http://127.0.0.1:<port>, and its base address where it has one
     token: str
     folder: Path  # what it serves: add files, look at what a learner saved
     log: Path
+
+    @property
+    def port(self) -> int | None:
+        """At which port of this machine."""
+        return urlsplit(self.base).port
 
     @property
     def url(self) -> str:
@@ -70,16 +76,11 @@ def jupyter_lab(home: Path, folder: Path, paths: list[Path], **environment: str)
     `paths` come first on its kernels' path, `environment` into their environment. Raises RuntimeError, with
     the end of its log, where it does not start.
     """
-    # The kernel is found in the environment of this Python (share/jupyter/kernels), which these do not hide.
+    paths_of_kernels = filter(None, [*map(str, paths), os.environ.get("PYTHONPATH")])
     environment = {
         **os.environ,
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "IPYTHONDIR": str(home / "ipython"),
-        "PYTHONPATH": os.pathsep.join(filter(None, [*map(str, paths), os.environ.get("PYTHONPATH")])),
+        **kept_in(home),
+        "PYTHONPATH": os.pathsep.join(paths_of_kernels),
         **environment,
     }
     # What metalib asks of JupyterLab comes with its installation; here that of this tree.
@@ -87,21 +88,49 @@ def jupyter_lab(home: Path, folder: Path, paths: list[Path], **environment: str)
     asked.parent.mkdir(parents=True)
     shutil.copyfile(SETTINGS, asked)
 
-    token = "learning-to-learn"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    lab = JupyterLab(free_address(), "learning-to-learn", folder, home / "log.txt")
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"),
-        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
-        f"--IdentityProvider.token={token}",
+        *(f"--ServerApp.port={lab.port}", "--ServerApp.port_retries=0"),
+        *(f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={lab.token}"),
     ]
-    lab = JupyterLab(f"http://127.0.0.1:{port}", token, folder, home / "log.txt")
+    with served(command, lab, environment):
+        yield lab
+
+
+def kept_in(home: Path) -> dict[str, str]:
+    """Where a Jupyter server keeps its files if it has this in its environment: in `home`, all of them.
+
+    It still finds the kernel in the environment of its own Python (share/jupyter/kernels).
+    """
+    return {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+
+
+def free_address() -> str:
+    """An address of this machine, http://127.0.0.1:<port>, at which nothing is served."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@contextmanager
+def served(command: list, lab: JupyterLab, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """A context in which `command` serves what `lab` says; any Jupyter server will do.
+
+    Raises RuntimeError, with the end of its log, where it does not start.
+    """
     with open(lab.log, "wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=lab.folder, env=environment, stdout=log, stderr=log)
     try:
         _wait_for(server, lab)
-        yield lab
+        yield server
     finally:
         server.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 from metalib.threads import ONE_THREAD
@@ -29,10 +30,20 @@ class Measured:
     peak_mb: float = 0.0
 
 
-def execute(*notebooks, cwd: Path, env: dict[str, str] | None = None, timeout: int = 900) -> Measured:
-    """Run notebooks one after the other in ONE fresh kernel, in place. An error in a cell raises."""
+def execute(
+    *notebooks,
+    cwd: Path,
+    env: dict[str, str] | None = None,
+    timeout: int = 900,
+    kernel: AsyncKernelManager | None = None,
+) -> Measured:
+    """Run notebooks one after the other in ONE fresh kernel, in place. An error in a cell raises.
+
+    `kernel`: by default one with this Python.
+    """
     client = NotebookClient(
         notebooks[0],
+        km=kernel,
         kernel_name="python3",
         timeout=timeout,
         record_timing=False,

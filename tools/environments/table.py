@@ -5,14 +5,16 @@ CONTRIBUTING.md ("How an environment is added") shows how one is added.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
-from environments.commands import ROOT
+from environments.commands import ROOT, lines_of
 from environments.folder import Folder
 from environments.learn2learn import install_learn2learn
 from environments.notebooks import name_kernel
 from environments.proxy import install_proxy
+from environments.torch_build import torch_requirement
 
 # The Pythons that the course's lock is made for: from the oldest, which the code needs, to the newest that
 # all of its packages have a build for.
@@ -49,6 +51,17 @@ class Environment(NamedTuple):
     @property
     def lock_file(self) -> Path:
         return ROOT / self.lock
+
+
+COLAB = ROOT / ".github" / "colab.txt"
+CONDA = {"pytorch-cpu": "torch", "matplotlib-base": "matplotlib"}
+"""conda-forge's names where they differ from pip's."""
+
+
+def conda_asks(file: Path = ROOT / "environment.yml") -> tuple:
+    """What environment.yml asks for, as pip writes it; Python itself and pip are there already."""
+    lines = re.findall(r"^ +- ([\w-]+)(.*)$", file.read_text("utf-8"), re.MULTILINE)
+    return tuple(CONDA.get(name, name) + bound.strip() for name, bound in lines if bound and name != "python")
 
 
 COURSE = "course"
@@ -96,6 +109,34 @@ _ALL = (
         ),
         imports=(*METALIB, "jupyterhub", "nbgitpuller"),
         steps=(install_proxy,),
+    ),
+    Environment(  # Colab's twin: metalib comes later, as it does on Colab
+        name="colab",
+        folder=".twin-colab",
+        lock="requirements-colab.lock",
+        target="twins",
+        asks=(
+            ".",
+            *(line for line in lines_of(COLAB) if not line.startswith("torch")),
+            torch_requirement(ROOT / "requirements.lock"),  # linked, where Colab's would have to be fetched
+            "gymnasium>=1.0",
+            "ipykernel==6.17.1",
+            "notebook==6.5.*",  # the classic one
+            "traitlets==5.7.1",
+        ),
+        imports=METALIB[:-1],
+        metalib=False,
+        pythons=PYTHONS[:-1],  # Colab's is older than the newest
+        agrees=False,
+    ),
+    Environment(  # Binder's twin: what conda-forge brings there comes from pip
+        name="binder",
+        folder=".twin-binder",
+        lock="requirements-binder.lock",
+        target="twins",
+        asks=conda_asks(),
+        imports=METALIB[:-1],
+        metalib=False,  # postBuild installs it
     ),
 )
 ENVIRONMENTS = {environment.name: environment for environment in _ALL}
