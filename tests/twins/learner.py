@@ -83,10 +83,11 @@ class Trial:
     async def everything(self) -> dict[str, Any]:
         for name in self.laboratory.controls:
             await self.control(name)
-            self.stills.add(self.still())
+            self.stills.add(self.still())  # while much is shown: a button may empty it
         for widget in list(below(self.laboratory.box)):
             if isinstance(widget, Surface):
                 await self.touch(widget)
+                self.stills.add(self.still())
         for widget in list(below(self.laboratory.box)):
             if isinstance(widget, widgets.Play):
                 for value in (min(widget.value + 1, widget.max), 0):
@@ -94,6 +95,7 @@ class Trial:
             elif isinstance(widget, widgets.Button):
                 await self.write()
                 await self.act(f"button {widget.description}", say, widget, event="click")
+                self.stills.add(self.still())
         await asyncio.sleep(10 * PEACE)
         self.stills.add(self.still())
         return {

@@ -102,9 +102,14 @@ def everything_was_used(cells, report):
 
 
 def shown_as_on_colab(cells, url):
-    """Colab loads a widget of another package only where its output says from where."""
+    """Colab loads a widget of another package only where its output says from where.
+
+    Not asked of a progress bar, which has no HTML: it is all ipywidgets', and shown by `display`, to which Colab
+    adds that itself.
+    """
     shown = [output for cell in cells for output in cell.outputs if WIDGET in output.get("data", {})]
-    assert shown
-    for output in shown:
+    ours = [output for output in shown if "text/html" in output.data]
+    assert ours
+    for output in ours:
         manager = output.metadata.get(WIDGET, {}).get("colab", {}).get("custom_widget_manager", {})
         assert manager.get("url") == url, output.data["text/plain"][:200]
