@@ -104,8 +104,8 @@ def everything_was_used(cells, report):
 def shown_as_on_colab(cells, url):
     """Colab loads a widget of another package only where its output says from where.
 
-    Not asked of a progress bar, which has no HTML: it is all ipywidgets', and shown by `display`, to which Colab
-    adds that itself.
+    Not asked of a progress bar, which has no HTML: it is all ipywidgets', and `display` shows it, to which
+    Colab adds that itself.
     """
     shown = [output for cell in cells for output in cell.outputs if WIDGET in output.get("data", {})]
     ours = [output for output in shown if "text/html" in output.data]
