@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import codecs
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metalib import doctor, launch
-from metalib.i18n import _, language, use_language
+from metalib import console, doctor, launch
+from metalib.i18n import _
 
 if TYPE_CHECKING:
     from metalib.team import Team
@@ -25,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     A failure that nobody foresaw is a sentence as well; ``python -X dev -m metalib`` shows where it arose.
     """
-    _speak_plainly()
+    console.speak_plainly()
     parser = argparse.ArgumentParser(
         prog="python -m metalib", description="The helper package of the course Learning to Learn."
     )
@@ -122,38 +121,6 @@ def _sentence(error: Exception) -> str:
         "That did not work ({kind}: {reason}). `python -X dev -m metalib`, with the same words behind it, "
         "shows where it arose."
     ).format(kind=type(error).__name__, reason=said.splitlines()[0] if said else _("without a reason"))
-
-
-def _speak_plainly() -> None:
-    """Say everything in what the console or the file can hold: an old code page knows neither arrows nor
-    Chinese, and must not turn a message into another fault."""
-    codecs.register_error("metalib.plain", _plain)
-    for stream in (sys.stdout, sys.stderr):
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        if not hasattr(stream, "reconfigure"):
-            continue
-        stream.reconfigure(errors="metalib.plain")
-        if language() == "zh":
-            try:
-                "学习".encode(encoding)
-            except UnicodeEncodeError:
-                use_language("en")
-
-
-def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Signs that an encoding does not have, in those that every one has."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    signs = error.object[error.start : error.end]
-    return "".join(_SIGNS.get(sign, "?") for sign in signs), error.end
-
-
-_SIGNS = {
-    **{"→": "->", "←": "<-", "±": "+/-", "×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "·": "*"},
-    **{"≤": "<=", "≥": ">=", "°": " degrees", "α": "alpha", "β": "beta", "θ": "theta", "φ": "phi"},
-    **{"“": '"', "”": '"', "‘": "'", "’": "'", "′": "'", "│": "|", "✓": "+", "◐": "o", "○": "."},
-    **dict.fromkeys("█▉▊▋▌▍▎▏", "#"),  # a progress bar
-}
 
 
 def _doctor(_options: argparse.Namespace) -> int:

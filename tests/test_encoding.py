@@ -2,12 +2,14 @@
 a path with an umlaut, a formula or a Chinese sentence is another text or none."""
 
 import ast
+import io
 import sys
 from pathlib import Path
 
 import pytest
 
 from metalib import launch
+from metalib.peers import __main__ as peers
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("metalib", "tools", "benchmarks", "deploy")
@@ -116,3 +118,14 @@ def test_what_a_process_of_a_team_says_arrives_whole_in_every_code_page(monkeypa
         process.communicate(timeout=60)
         said.seek(0)
         assert said.read().decode("utf-8").strip() == "C:\\Übungen ist nicht da"
+
+
+def test_the_comparison_of_the_tools_goes_into_a_file_in_an_old_code_page(monkeypatch):
+    """`make peers > table.txt` on Windows: what has no sign there is written in those that every page has."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(peers, "compare", lambda *given, **options: "θ′ → ✓")
+    monkeypatch.setattr(peers, "TRAPS", {})
+    assert peers.main(["--steps", "1"]) == 0
+    out.flush()
+    assert "theta' -> +" in out.buffer.getvalue().decode("cp1252")

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from metalib import threads
+from metalib import console, threads
 from metalib.peers import TOOLS, TRAPS, compare, trap
 from metalib.peers.comparison import ROUNDS, STORED_STEPS, about, name_of, to_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    console.speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m metalib.peers", description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, nargs="+", default=list(STORED_STEPS), help="inner steps")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="times each tool has its turn")
