@@ -106,6 +106,8 @@ def test_the_limits_follow_from_what_was_measured():
 def test_the_sizes_in_the_readme_hold_a_class_in_the_heaviest_chapter():
     """What is granted to each student, and a gigabyte for the hub and the machine, once for each machine."""
     granted = megabytes(VALUES["singleuser"]["memory"]["guarantee"]) / 1024
+    (told,) = re.findall(r"\[(\d+) MB\]\(\.\./chapters/README\.md\)", README)
+    assert abs(int(told) - max(peaks())) <= 50, "the heaviest chapter, as deploy/README.md tells it"
     rows = re.findall(r"^\| (\d+) \| .*?(?:(\d+) × )?(\d+) GB.*?(\d+) cores", README, re.MULTILINE)
     assert [int(row[0]) for row in rows] == [10, 50, 200]
     for students, machines, memory, cores in rows:
