@@ -5,14 +5,16 @@ TEST_ARGS ?=
 ifeq ($(OS),Windows_NT)
 VENV_BIN := .venv/Scripts
 PEERS_PYTHON := .peers/Scripts/python.exe
+LECTURE_PYTHON := .lecture/Scripts/python.exe
 else
 VENV_BIN := .venv/bin
 PEERS_PYTHON := .peers/bin/python
+LECTURE_PYTHON := .lecture/bin/python
 endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers hub twins chapters links messages stale clean
+.PHONY: help install lab test check peers hub twins lecture handout rehearse chapters links messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -45,6 +47,18 @@ twins:     install  ## the chapters as on Colab and as on Binder, in .twin-colab
 	@$(PYTHON) tools/install.py --environment binder
 	$(VENV_PYTHON) -m pytest -q -n 2 --maxschedchunk 1 --durations=5 tests/twins $(TEST_ARGS)
 
+lecture:   ## show a chapter as slides with live laboratories, and a presenter's page: CHAPTER=03
+	@$(PYTHON) tools/install.py --environment lecture
+	@$(LECTURE_PYTHON) tools/lecture.py "$(CHAPTER)" $(LECTURE_ARGS)
+
+handout:   ## PDF and HTML to hand out, in build/handout: CHAPTER=03, or all (HANDOUT_ARGS=--solutions)
+	@$(PYTHON) tools/install.py --environment lecture
+	@$(LECTURE_PYTHON) tools/handout.py $(CHAPTER) $(HANDOUT_ARGS)
+
+rehearse:  ## try a lecture and a handout in a real browser
+	@$(PYTHON) tools/install.py --environment lecture
+	$(LECTURE_PYTHON) -m pytest -q -p no:cacheprovider tests/test_lecture.py tests/test_handout.py $(TEST_ARGS)
+
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
@@ -58,4 +72,4 @@ stale:     install  ## list what translations have not followed yet
 	$(VENV_PYTHON) tools/chapters.py --stale
 
 clean:     ## remove the environments and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv .peers .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .peers .lecture .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

@@ -68,11 +68,12 @@ def slides(notebook) -> list[Slide]:
     """The slides of a composed notebook, in order; none where nothing is marked."""
     found, heading = [], ""
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            heading = ([heading] + headings(cell.source))[-1]
+        own = headings(cell.source) if cell.cell_type == "markdown" else []
+        if own and not cell.id.endswith("-statement"):  # what comes after an exercise is no part of it
+            heading = own[-1]
         kind = cell.metadata.get("slideshow", {}).get("slide_type", SKIPPED)
         if kind == "slide":
-            found.append(Slide(cell.metadata["name"], heading, [cell]))
+            found.append(Slide(cell.metadata["name"], own[-1] if own else heading, [cell]))
         elif kind != SKIPPED:
             found[-1].cells.append(cell)
     return found

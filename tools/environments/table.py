@@ -138,5 +138,25 @@ _ALL = (
         imports=METALIB[:-1],
         metalib=False,  # postBuild installs it
     ),
+    Environment(  # slides with live laboratories, and handouts
+        name="lecture",
+        folder=".lecture",
+        lock="requirements-lecture.lock",
+        target="lecture",
+        asks=(
+            ".[course]",
+            "fonttools>=4.50",
+            "jupytext>=1.16",
+            "math-core>=0.9",
+            "nbconvert>=7.16",
+            "playwright>=1.44",
+            "pybtex>=0.25",
+            "pytest>=8",
+            "pyyaml>=6",
+            "voila>=0.5.8",
+            "ziamath>=0.12",  # only for the mathematical font that it brings
+        ),
+        imports=(*METALIB, "math_core", "playwright", "voila"),
+    ),
 )
 ENVIRONMENTS = {environment.name: environment for environment in _ALL}

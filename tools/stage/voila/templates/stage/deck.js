@@ -1,0 +1,135 @@
+// Turns the slides: keys, clicker, fragments, and the presenter's page, which is told and may tell.
+(() => {
+  const slides = [...document.querySelectorAll(".slide")];
+  const channel = new BroadcastChannel("metalib-lecture");
+  const black = document.getElementById("black");
+  let now = 0;
+
+  const waiting = () => slides[now].querySelector(".fragment.waiting");
+
+  // How large the units of a slide are: as wide as the window allows, and smaller where it is too high; but
+  // never so small that the last row cannot read it: then the slide scrolls.
+  const SMALLEST = 0.6;
+  function fit(slide, afresh) {
+    const sheet = slide.firstElementChild;
+    const widest = (innerWidth - 48) / 1000;
+    if (afresh) sheet.style.zoom = widest;
+    const zoom = Number(sheet.style.zoom) || widest;
+    const height = sheet.getBoundingClientRect().height;
+    if (height > slide.clientHeight) {
+      const wanted = (0.99 * zoom * slide.clientHeight) / height;
+      sheet.style.zoom = wanted < SMALLEST * widest ? Math.min(zoom, 0.9 * widest) : wanted;
+    }
+    slide.classList.toggle("scrolls", sheet.getBoundingClientRect().height > slide.clientHeight + 1);
+  }
+
+  function tell() {
+    channel.postMessage({ kind: "at", slide: now, waiting: Boolean(waiting()), black: !black.hidden });
+  }
+
+  // Go to a slide; coming from behind, all of it is shown.
+  function show(number, whole = false) {
+    now = Math.min(Math.max(number, 0), slides.length - 1);
+    slides.forEach((slide, i) => slide.classList.toggle("current", i === now));
+    slides[now].querySelectorAll(".fragment").forEach((part) => part.classList.toggle("waiting", !whole));
+    if (document.activeElement !== document.body) document.activeElement?.blur();
+    slides[now].scrollTop = 0;
+    fit(slides[now], true);
+    document.getElementById("place").textContent =
+      `${document.querySelector("main").dataset.chapter} · ${now + 1} / ${slides.length}`;
+    const progress = document.getElementById("progress");
+    progress.max = slides.length - 1;
+    progress.value = now;
+    history.replaceState(null, "", `#${slides[now].dataset.name}`);
+    tell();
+  }
+
+  function turn(by) {
+    if (!black.hidden) return darken(false);
+    if (by > 0 && waiting()) {
+      waiting().classList.remove("waiting");
+      tell();
+    } else if (now + by >= 0 && now + by < slides.length) {
+      show(now + by, by < 0);
+    }
+  }
+
+  function darken(dark) {
+    black.hidden = !dark;
+    tell();
+  }
+
+  const page = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+  const present = () =>
+    window.open(`${page.baseUrl}voila/files/presenter.html`, "metalib-presenter", "width=1100,height=800");
+  const KEYS = {
+    ArrowRight: () => turn(1),
+    ArrowDown: () => turn(1),
+    " ": () => turn(1),
+    ArrowLeft: () => turn(-1),
+    ArrowUp: () => turn(-1),
+    Backspace: () => turn(-1),
+    Home: () => show(0),
+    End: () => show(slides.length - 1),
+    b: () => darken(black.hidden),
+    ".": () => darken(black.hidden),
+    p: present,
+    f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+  };
+  const CLICKER = { PageDown: () => turn(1), PageUp: () => turn(-1) };
+
+  // What has the focus and needs keys itself: a slider, a field, a picture that listens. A button needs few.
+  const OWN = "input, select, textarea, [contenteditable], [role=slider], [tabindex='0']:not(button)";
+  function owner(key) {
+    const focused = document.activeElement;
+    if (!focused || focused === document.body) return false;
+    return focused.closest(OWN) || (focused.closest("button, a, summary") && [" ", "Enter"].includes(key));
+  }
+
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      if (key === "Escape") {
+        document.activeElement?.blur(); // gives the keys back to the slides; nothing else happens
+        return;
+      }
+      const act = CLICKER[key] ?? (owner(key) ? undefined : KEYS[key]);
+      if (!act) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (key === " " && event.shiftKey) turn(-1);
+      else act();
+    },
+    true, // before the laboratory: a clicker turns the slide wherever the focus is
+  );
+
+  channel.onmessage = ({ data }) => {
+    if (data.kind === "turn") turn(data.by);
+    if (data.kind === "show") show(data.slide);
+    if (data.kind === "black") darken(black.hidden);
+    if (data.kind === "hello") tell();
+  };
+
+  // Closing or reloading by accident would end the kernel: the browser asks first, and only then Voilà's own
+  // end of the kernel follows.
+  addEventListener(
+    "beforeunload",
+    (event) => {
+      event.stopImmediatePropagation();
+      event.preventDefault();
+    },
+    true,
+  );
+  addEventListener("pagehide", () => {
+    const form = new FormData();
+    form.append("_xsrf", document.cookie.match("\\b_xsrf=([^;]*)\\b")?.[1] ?? "");
+    navigator.sendBeacon(`${page.baseUrl}voila/api/shutdown/${page.kernelId}`, form);
+  });
+
+  addEventListener("resize", () => fit(slides[now], true));
+  const observer = new ResizeObserver(() => fit(slides[now], false));
+  slides.forEach((slide) => observer.observe(slide.firstElementChild));
+  show(Math.max(slides.findIndex((slide) => `#${slide.dataset.name}` === location.hash), 0));
+})();
