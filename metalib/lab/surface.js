@@ -258,7 +258,7 @@ function keepRoom(node) {
       width = node.clientWidth;
       node.style.minHeight = "";
     }
-    if (width) node.style.minHeight = `${node.getBoundingClientRect().height}px`;
+    if (width) node.style.minHeight = getComputedStyle(node).height; // not of its box on the screen: a slide is zoomed
   });
   watcher.observe(node);
   return () => watcher.disconnect();
