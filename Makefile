@@ -45,7 +45,8 @@ hub:       install  ## ten students on a JupyterHub, in .hub: each in a chapter 
 twins:     install  ## the chapters as on Colab and as on Binder, in .twin-colab and .twin-binder (Linux, macOS)
 	@$(PYTHON) tools/install.py --environment colab
 	@$(PYTHON) tools/install.py --environment binder
-	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup --durations=5 tests/twins $(TEST_ARGS)
+	$(VENV_PYTHON) -m pytest -q -n 2 --maxschedchunk 1 --durations=5 tests/twins/test_colab_chapters.py $(TEST_ARGS)
+	$(VENV_PYTHON) -m pytest -q -s tests/twins/test_colab_notebook.py tests/twins/test_binder.py $(TEST_ARGS)
 
 lecture:   ## show a chapter as slides with live laboratories, and a presenter's page: CHAPTER=03
 	@$(PYTHON) tools/install.py --environment lecture

@@ -28,8 +28,7 @@ from twin import Twin, elsewhere
 from metalib.threads import ONE_THREAD
 from tools.notebooks import make_stable, text_of
 
-# One worker does it all: postBuild changes the twin.
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("binder")]
+pytestmark = pytest.mark.browser
 
 MOST_MB = 1000  # what Binder promises a visitor
 MOST_SECONDS = 30  # from the server's start to the first live picture

@@ -11,7 +11,7 @@ import pytest
 from test_browser_surface import wait_until
 from twin import ROOT, elsewhere
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("classic")]
+pytestmark = pytest.mark.browser
 
 CHAPTER = "00_start_here.ipynb"
 
