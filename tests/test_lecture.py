@@ -62,6 +62,8 @@ class Lecture:
         self.context.on("request", self._asked)
         self.context.on("response", lambda r: self.failed.append(r.url) if r.status >= 400 else None)
         self.page = self.context.new_page()
+
+    def open(self):
         self._wait_for_the_server()
         self.page.goto(self.address, timeout=400_000)
         self.page.wait_for_selector(".slide.current h1", timeout=60_000)
@@ -112,7 +114,8 @@ def shown(browser):
 
     def show(number):
         if number not in opened:
-            opened[number] = Lecture(browser, number)
+            opened[number] = talk = Lecture(browser, number)
+            talk.open()
         return opened[number]
 
     yield show
