@@ -134,8 +134,9 @@ def text_of(cell) -> str:
     texts = []
     for output in cell.outputs:
         texts += [output.get("text", ""), output.get("evalue", "")]
-        shown = output.get("data", {})
-        texts += [PICTURE.sub("", str(shown[mime])) for mime in shown if not mime.startswith("image/")]
+        # By name: a file has its forms in alphabetical order, a kernel in whatever order they were given.
+        shown = sorted(output.get("data", {}).items())
+        texts += [PICTURE.sub("", str(said)) for mime, said in shown if not mime.startswith("image/")]
     return "\n".join(text for text in texts if text)
 
 
