@@ -37,6 +37,7 @@ STATE = """() => {
   return {name: slide.dataset.name, scrolls: slide.classList.contains("scrolls"), bottom: box.bottom,
           right: box.right, floor: slide.getBoundingClientRect().bottom,
           letters: 20 * sheet.style.zoom, widest: (innerWidth - 48) / 1000,
+          cut: [...slide.querySelectorAll(".widget-label, button")].some(e => e.scrollWidth > e.clientWidth),
           errors: slide.innerText.includes("Error displaying widget"),
           raw: /\\$[^$\\n]+\\$/.test(slide.innerText),
           empty: !sheet.querySelector("img, pre, p, li, table, canvas, .metalib-surface, .metalib-question")};
@@ -227,6 +228,43 @@ def test_the_presenters_page_follows_and_leads(talk):
     presenter.close()
 
 
+def test_the_clock_goes_on_while_the_presenters_page_is_closed(talk):
+    used = """(([minutes, seconds]) => 60 * minutes + Number(seconds))(
+      document.getElementById("used").innerText.split(":"))"""
+    with talk.context.expect_page() as opened:
+        talk.page.keyboard.press("p")
+    presenter = opened.value
+    presenter.wait_for_selector("#say li")
+    talk.press("ArrowRight")
+    presenter.wait_for_function(f"{used} >= 3")
+    presenter.reload()
+    presenter.wait_for_timeout(700)
+    assert presenter.evaluate(used) >= 3
+    presenter.close()
+    talk.page.wait_for_timeout(500)
+    with talk.context.expect_page() as opened:
+        talk.page.keyboard.press("p")
+    opened.value.wait_for_timeout(700)
+    assert opened.value.evaluate(used) >= 3
+    opened.value.close()
+
+
+def test_a_reload_stays_on_the_slide_and_leaves_no_kernel_behind(talk):
+    kernel = 'JSON.parse(document.getElementById("jupyter-config-data").textContent).kernelId'
+    here, old = talk.press("PageDown"), talk.page.evaluate(kernel)
+    address = f"{talk.address}api/kernels/{old}"
+    assert talk.page.request.get(address).ok
+    talk.page.once("dialog", lambda question: question.accept())
+    talk.page.reload(timeout=400_000)
+    talk.page.wait_for_selector(".slide.current", timeout=60_000)
+    assert talk.name() == here and talk.page.evaluate(kernel) != old
+    for _ in range(40):  # it has a few seconds to end
+        if talk.page.request.get(address).status == 404:
+            return
+        talk.page.wait_for_timeout(500)
+    raise AssertionError("the kernel of the page that was left is still there")
+
+
 @pytest.mark.parametrize("number", LOOKED_AT)
 def test_every_slide_fits(number, shown):
     talk = shown(number)
@@ -241,7 +279,7 @@ def test_every_slide_fits(number, shown):
             fits = state["bottom"] <= state["floor"] + 1 and state["right"] <= width
             if not (fits or (state["scrolls"] and LONG.fullmatch(here))):
                 trouble.append(f"{here} at {width}x{height}: {state}")
-            if state["errors"] or state["raw"] or state["empty"]:
+            if state["errors"] or state["raw"] or state["empty"] or state["cut"]:
                 trouble.append(f"{here}: {state}")
             seen.add(here)
             for _ in range(6):  # fragments

@@ -9,6 +9,8 @@
   let seconds = 0; // on the clock before it was started last
   let since = null; // when it was started, in ms; null: it stands
 
+  let fresh = true; // the slides may know how the clock stood when this page was closed
+
   const used = () => seconds + (since === null ? 0 : (Date.now() - since) / 1000);
 
   function tick() {
@@ -24,8 +26,18 @@
     $("run").textContent = since === null ? "Start the clock" : "Stop the clock";
   }
 
+  const keep = () => channel.postMessage({ kind: "clock", clock: { seconds, since } });
+
+  // What the slides say: where they are, and the clock that they keep for this page.
+  function follow({ clock, ...place }) {
+    if (fresh && clock) ({ seconds, since } = clock);
+    fresh = false;
+    if (since === null && seconds === 0 && place.slide > now) since = Date.now(); // the lecture has begun
+    show(place);
+    keep();
+  }
+
   function show({ slide, waiting, black }) {
-    if (since === null && seconds === 0 && slide > now) since = Date.now(); // the lecture has begun
     now = slide;
     const { heading, minutes, say, expect } = slides[now];
     $("place").textContent = `Slide ${now + 1} of ${slides.length} · ${minutes} min${black ? " · the screen is black" : ""}`;
@@ -63,11 +75,13 @@
   $("run").onclick = () => {
     seconds = used();
     since = since === null ? Date.now() : null;
+    keep();
     tick();
   };
   $("again").onclick = () => {
     seconds = 0;
     if (since !== null) since = Date.now();
+    keep();
     tick();
   };
   slides.forEach(({ heading, minutes }, slide) => {
@@ -82,7 +96,7 @@
     item.append(link);
     $("list").append(item);
   });
-  channel.onmessage = ({ data }) => data.kind === "at" && show(data);
+  channel.onmessage = ({ data }) => data.kind === "at" && follow(data);
   setInterval(tick, 500);
   show({ slide: 0 });
   channel.postMessage({ kind: "hello" });

@@ -4,6 +4,7 @@
   const channel = new BroadcastChannel("metalib-lecture");
   const black = document.getElementById("black");
   let now = 0;
+  let clock = null; // the presenter's, kept here while that page is closed or loads again
 
   const waiting = () => slides[now].querySelector(".fragment.waiting");
 
@@ -24,7 +25,7 @@
   }
 
   function tell() {
-    channel.postMessage({ kind: "at", slide: now, waiting: Boolean(waiting()), black: !black.hidden });
+    channel.postMessage({ kind: "at", slide: now, waiting: Boolean(waiting()), black: !black.hidden, clock });
   }
 
   // Go to a slide; coming from behind, all of it is shown.
@@ -109,6 +110,7 @@
     if (data.kind === "turn") turn(data.by);
     if (data.kind === "show") show(data.slide);
     if (data.kind === "black") darken(black.hidden);
+    if (data.kind === "clock") clock = data.clock;
     if (data.kind === "hello") tell();
   };
 
@@ -124,7 +126,10 @@
   );
   addEventListener("pagehide", () => {
     const form = new FormData();
-    form.append("_xsrf", document.cookie.match("\\b_xsrf=([^;]*)\\b")?.[1] ?? "");
+    // The server compares a cookie with what is sent. Voilà's page sets none, so its own goodbye is refused.
+    let token = document.cookie.match("\\b_xsrf=([^;]*)\\b")?.[1];
+    if (!token) document.cookie = `_xsrf=${(token = crypto.randomUUID())}; path=/; max-age=60; samesite=strict`;
+    form.append("_xsrf", token);
     navigator.sendBeacon(`${page.baseUrl}voila/api/shutdown/${page.kernelId}`, form);
   });
 
