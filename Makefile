@@ -6,15 +6,17 @@ ifeq ($(OS),Windows_NT)
 VENV_BIN := .venv/Scripts
 PEERS_PYTHON := .peers/Scripts/python.exe
 LECTURE_PYTHON := .lecture/Scripts/python.exe
+GRADING_PYTHON := .grading/Scripts/python.exe
 else
 VENV_BIN := .venv/bin
 PEERS_PYTHON := .peers/bin/python
 LECTURE_PYTHON := .lecture/bin/python
+GRADING_PYTHON := .grading/bin/python
 endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers hub twins lecture handout rehearse chapters links messages stale clean
+.PHONY: help install lab test check peers hub twins lecture handout rehearse grading chapters links linkcheck messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -60,11 +62,19 @@ rehearse:  ## try a lecture and a handout in a real browser
 	@$(PYTHON) tools/install.py --environment lecture
 	$(LECTURE_PYTHON) -m pytest -q -p no:cacheprovider tests/test_lecture.py tests/test_handout.py $(TEST_ARGS)
 
+grading:   ## hand two chapters out to a class in nbgrader, in .grading: solutions, wrong answers, mischief
+	@$(PYTHON) tools/install.py --environment grading
+	$(GRADING_PYTHON) -m pytest -q -p no:cacheprovider tests/test_grading.py tests/test_grading_nbgrader.py $(TEST_ARGS)
+
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
 links:     install  ## stamp the address in pyproject.toml into every link to the course, the setup cells included
 	$(VENV_PYTHON) tools/links.py
+
+linkcheck: install  ## follow every link: within the course, and to other hosts (this one needs the network)
+	$(VENV_PYTHON) tools/linkcheck.py
+	$(VENV_PYTHON) tools/linkcheck.py --outside
 
 messages:  install  ## extract metalib's sentences for the translators, into metalib/locale
 	$(VENV_PYTHON) tools/messages.py
@@ -73,4 +83,4 @@ stale:     install  ## list what translations have not followed yet
 	$(VENV_PYTHON) tools/chapters.py --stale
 
 clean:     ## remove the environments and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv .peers .lecture .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .peers .grading .lecture .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

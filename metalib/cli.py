@@ -1,4 +1,4 @@
-"""``python -m metalib``: doctor, train, evaluate, weights, curves, ablation, progress."""
+"""``python -m metalib``: doctor, train, evaluate, weights, curves, ablation, progress, assignment."""
 
 from __future__ import annotations
 
@@ -89,6 +89,16 @@ def main(arguments: list[str] | None = None) -> int:
         help="a progress file, or a folder of NAME.json, of NAME/progress.json or of students' homes",
     )
     register.set_defaults(call=_progress)
+
+    assignment = commands.add_parser(
+        "assignment", help="write a chapter's exercises as an assignment of an nbgrader course"
+    )
+    assignment.add_argument("chapters", nargs="+", metavar="CHAPTER", help="03, for instance")
+    assignment.add_argument(
+        "--course", type=Path, default=Path("course"), metavar="FOLDER", help="where (default: course)"
+    )
+    assignment.add_argument("--language", metavar="CODE", help="zh, for instance (default: this computer's)")
+    assignment.set_defaults(call=_assignment)
 
     options = parser.parse_args(arguments)
     options.arguments = sys.argv[1:] if arguments is None else arguments
@@ -281,6 +291,17 @@ def _progress(options: argparse.Namespace) -> int:
     from metalib.exercises.register import register
 
     print(register(*options.places))
+    return 0
+
+
+def _assignment(options: argparse.Namespace) -> int:
+    from metalib.grading import assignment
+    from metalib.i18n import use_language
+
+    if options.language:
+        use_language(options.language)
+    for chapter in options.chapters:
+        print(assignment.write(chapter, options.course))
     return 0
 
 

@@ -18,7 +18,7 @@ Tests run every solution and every wrong answer (`validation`). A translation is
 """
 
 from metalib.exercises.board import board
-from metalib.exercises.course import all, chapters, get, quizzes
+from metalib.exercises.course import all, chapters, get, names, quizzes
 from metalib.exercises.exercise import Exercise, Outcome, Wrong
 from metalib.exercises.parcel import download
 from metalib.exercises.prediction import Prediction, predict
@@ -29,5 +29,5 @@ from metalib.exercises.travel import resume
 
 __all__ = [
     "Choice", "Choose", "Exercise", "Number", "Order", "Outcome", "Prediction", "Question", "Quiz", "Wrong",
-    "all", "board", "chapters", "download", "get", "predict", "quizzes", "reset", "resume",
+    "all", "board", "chapters", "download", "get", "names", "predict", "quizzes", "reset", "resume",
 ]  # fmt: skip

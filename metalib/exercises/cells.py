@@ -36,12 +36,17 @@ def outdated(name: str, answer: Any) -> str | None:
         try:
             tree = ast.parse(text)
         except SyntaxError as error:
-            if re.search(rf"^((async +)?def|class) +{name}\b|^{name} *(:.*)?=(?!=)", text, re.MULTILINE):
+            if defines(text, name):
                 return _broken(name, error)
             continue
         if name in defined(tree):
             return _unfinished(name) if _stopped(shell, number, text, answer, texts) else None
     return None
+
+
+def defines(text: str, name: str) -> bool:
+    """Whether a text that may be no program looks as if it defined this name."""
+    return bool(re.search(rf"^((async +)?def|class) +{name}\b|^{name} *(:.*)?=(?!=)", text, re.MULTILINE))
 
 
 def defined(tree: ast.Module) -> set[str]:

@@ -31,7 +31,7 @@ def difference(
     learner's language. With `reveal=False` the expected values stay secret (shapes and types do not).
     """
     options: dict[str, Any] = {"rtol": rtol, "atol": atol, "reveal": reveal}
-    got = _fair(got)
+    got = fair(got)
     if isinstance(expected, WithGradient):
         return _with_gradient(expected, got, place, options)
     if expected is NO_GRAPH or got is NO_GRAPH:
@@ -61,14 +61,14 @@ def difference(
                 _("item {n} of {total}").format(n=n, total=len(expected)) for n in range(1, len(expected) + 1)
             ]
             return _first(zip(names, expected, items, strict=True), place, options)
-    elif isinstance(_fair(expected), bool | int | float):
-        sentence = _numbers(_fair(expected), got, **options)
+    elif isinstance(fair(expected), bool | int | float):
+        sentence = _numbers(fair(expected), got, **options)
     else:
         sentence = _others(expected, got, reveal)
     return _("{place}: {sentence}").format(place=place, sentence=sentence) if sentence and place else sentence
 
 
-def _fair(value: Any) -> Any:
+def fair(value: Any) -> Any:
     """A single number as a Python number, whoever made it; anything else as it is.
 
     A torch scalar stays a tensor: where one is expected, its type is looked at.
@@ -82,7 +82,7 @@ def _fair(value: Any) -> Any:
 
 def _few_numbers(value: Any) -> bool:
     """Whether it is a list of a few whole numbers, which a sentence shows in full."""
-    whole = (isinstance(item, int) and not isinstance(item, bool) for item in map(_fair, value))
+    whole = (isinstance(item, int) and not isinstance(item, bool) for item in map(fair, value))
     return isinstance(value, list) and len(value) <= FEW and all(whole)
 
 
@@ -104,6 +104,16 @@ class NoGraph:
 
 
 NO_GRAPH = NoGraph()
+
+
+class Foreign:
+    """Stands for something that did not come along from another process; `said` says what it is."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    def __repr__(self) -> str:
+        return self.said
 
 
 class WithGradient(dict):
@@ -153,7 +163,7 @@ def unordered(value: Any) -> Any:
 
 def _single(item: Any) -> Any:
     """An item that can be sorted beside those of other answers: 3.0, tensor(3) and np.int64(3) are 3."""
-    item = _fair(item)
+    item = fair(item)
     if isinstance(item, torch.Tensor) and item.ndim == 0:
         item = item.item()
     return int(item) if isinstance(item, float) and item.is_integer() else item
@@ -224,6 +234,8 @@ def kind(value: Any) -> str:
         return "None"
     if isinstance(value, NoGraph):
         return _("a result without a graph")
+    if isinstance(value, Foreign):
+        return value.said
     if isinstance(value, Unordered):
         return _("{n} items").format(n=len(value))
     if isinstance(value, torch.Tensor):

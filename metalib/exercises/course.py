@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from metalib.exercises import probes
 from metalib.exercises.exercise import Exercise, Wrong
@@ -78,6 +79,19 @@ def get(id: str) -> Exercise | Quiz:
         said = _("There is no exercise or quiz {id!r}. The nearest: {near}.")
         raise ValueError(said.format(id=id, near=_nearest(id, found)))
     return found[id]
+
+
+def names(chapter: str) -> dict[str, Any]:
+    """What the exercises of a chapter use of it, by name: torch, its network, … ValueError for another
+    number than a chapter's."""
+    there = chapters()
+    if chapter not in there:
+        raise ValueError(
+            _("There is no chapter {chapter!r} with exercises. There are: {known}.").format(
+                chapter=chapter, known=", ".join(there)
+            )
+        )
+    return {name: value for exercise in there[chapter].exercises for name, value in exercise.context.items()}
 
 
 def prediction(id: str) -> Question:

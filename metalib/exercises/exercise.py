@@ -22,11 +22,20 @@ from metalib.exercises import cells, progress
 from metalib.exercises.compare import difference, is_letters, kind, letters
 from metalib.exercises.relations import relation, right_cases
 from metalib.exercises.rules import BrokenRule
-from metalib.exercises.running import SEEDS, Raised, Returned, build, contains, draws, run, same_code
+from metalib.exercises.running import (
+    SEEDS,
+    Observed,
+    Raised,
+    Results,
+    Returned,
+    build,
+    contains,
+    draws,
+    run,
+    same_code,
+)
 from metalib.exercises.slips import Slips
 from metalib.i18n import _
-
-Results = tuple[Returned | Raised, ...]  # of a probe, one a seed
 
 MARKS = {"passed": "✓", "not attempted": "○", "rejected": "✗"}
 
@@ -95,6 +104,7 @@ class Exercise:
         passed: what to say when it is right.
         probe, context, rtol, atol, edges, slips_off: see `probes.Probe`; without a probe the answer itself is
             compared.
+        seeds: of the inputs that the probe draws; whoever grades has others (`grading`).
     """
 
     id: str
@@ -114,6 +124,7 @@ class Exercise:
     atol: float = 1e-6
     edges: bool = False
     slips_off: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = SEEDS
 
     def __post_init__(self):
         self._hints_shown, self._hints_shown_in = 0, None  # type: int, str | None
@@ -122,7 +133,7 @@ class Exercise:
         self._slips = Slips(
             self.solution_text,
             lambda program: build(program, self.name, self.context, f"exercise {self.id}"),
-            lambda answer, n: self.run(answer, SEEDS[n]),
+            lambda answer, n: self.run(answer, self.seeds[n]),
             self.same,
             self.slips_off,
         )
@@ -194,23 +205,39 @@ class Exercise:
 
     def judge(self, answer: Any) -> Outcome:
         """What `check` says, without keeping it."""
+        return self.verdict(self.observe(answer))
+
+    def observe(self, answer: Any) -> Observed:
+        """What an answer does: all that `verdict` asks, so that the two can happen in two processes."""
+        untouched = answer is Ellipsis or same_code(answer, self.build(self.stub))
+        usable = callable(answer) or not self.is_function
+        return Observed(
+            kind(answer),
+            callable(answer),
+            untouched,
+            "print" in getattr(getattr(answer, "__code__", None), "co_names", ()),
+            self.results(answer) if usable and not untouched else (),
+        )
+
+    def verdict(self, seen: Observed) -> Outcome:
+        """What to say of an answer that did this."""
         to_do = (
             _("Replace the `...` and run the two cells again.")
             if "..." in self.stub
             else _("Change the code in the cell above and run the two cells again.")
         )
         untouched = Outcome("not attempted", to_do)
-        if answer is Ellipsis or same_code(answer, self.build(self.stub)):
+        if seen.untouched:
             return untouched
         solution = self.build(self.solution_text)
-        if callable(solution) and not callable(answer):
+        if callable(solution) and not seen.callable:
             return Outcome(
                 "rejected",
                 _("`{name}` is to be a function; what you gave to `check` is {got}.").format(
-                    name=self.name, got=kind(answer)
+                    name=self.name, got=seen.kind
                 ),
             )
-        expected, got = self._reference(self.solution_text), self.results(answer)
+        expected, got = self._reference(self.solution_text), seen.results
         for result in expected:
             if isinstance(result, Raised):
                 raise RuntimeError(f"Exercise {self.id!r}: its own solution fails.") from result.error
@@ -227,7 +254,7 @@ class Exercise:
         for wrong in self.wrong:
             if self.alike(self._reference(wrong.code), got):
                 return Outcome("rejected", wrong.message, wrong)
-        return Outcome("rejected", self._explain(expected, got, solution, answer))
+        return Outcome("rejected", self._explain(expected, got, solution, seen.prints))
 
     def build(self, source: str) -> Any:
         """What `source` (stub, solution or a wrong answer) defines under this exercise's name."""
@@ -239,8 +266,17 @@ class Exercise:
 
     def results(self, answer: Any) -> Results:
         """The probe's results on `answer`, one a seed; a probe that draws nothing runs once."""
-        seeds = SEEDS if self.probe and draws(self.probe) else SEEDS[:1]
-        return tuple(self.run(answer, seed) for seed in seeds)
+        return tuple(self.run(answer, seed) for seed in self.rounds)
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """The seeds under which an answer is tried: one where the probe draws nothing."""
+        return self.seeds if self.probe and draws(self.probe) else self.seeds[:1]
+
+    @property
+    def is_function(self) -> bool:
+        """Whether the answer is to be called; otherwise it is a value."""
+        return callable(self.build(self.solution_text))
 
     def _value(self, value: Any) -> Any:
         """An answer that is compared itself: a choice of letters may be written in many ways."""
@@ -262,9 +298,9 @@ class Exercise:
             return isinstance(a, Raised) and isinstance(b, Raised) and a.reason == b.reason
         return difference(a.value, b.value, rtol=self.rtol, atol=self.atol) is None
 
-    def _explain(self, expected: Results, results: Results, solution: Any, answer: Any) -> str:
+    def _explain(self, expected: Results, results: Results, solution: Any, prints: bool) -> str:
         """What is wrong, in a sentence or two: a slip that is recognised, then what came out."""
-        forgotten = self._forgotten_return(expected, results, answer)
+        forgotten = self._forgotten_return(expected, results, prints)
         if forgotten:
             return forgotten
         right, got = next(pair for pair in zip(expected, results, strict=True) if not self.same(*pair))
@@ -301,7 +337,7 @@ class Exercise:
             name=self.name, reason=reason, where=_pointer(got)
         )
 
-    def _forgotten_return(self, expected: Results, results: Results, answer: Any) -> str | None:
+    def _forgotten_return(self, expected: Results, results: Results, prints: bool) -> str | None:
         """A sentence where the answer gave None (or has it in its result) and the solution does not."""
 
         def nothing(found: Results) -> bool:
@@ -311,7 +347,7 @@ class Exercise:
 
         if not nothing(results) or nothing(expected):
             return None
-        if "print" in getattr(getattr(answer, "__code__", None), "co_names", ()):
+        if prints:
             return _("`{name}` gives None: it prints its result. Give it back with `return`.").format(
                 name=self.name
             )

@@ -61,6 +61,27 @@ class Raised:
         return bool(re.search(r"\bellipsis\b", str(self.error), re.IGNORECASE))
 
 
+Results = tuple[Returned | Raised, ...]  # of a probe, one a seed
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an answer is and does.
+
+    kind        what it is, in words: "a function"
+    callable    whether it can be called
+    untouched   whether it is still the stub
+    prints      whether its code prints
+    results     the probe's on it, one a seed; none where it could not be tried
+    """
+
+    kind: str
+    callable: bool
+    untouched: bool
+    prints: bool
+    results: Results
+
+
 def build(source: str | ast.Module, name: str, context: dict[str, Any], title: str) -> Any:
     """Run a program in its own namespace, with `context`'s names in it, and return what it calls `name`."""
     filename = f"<{title}>"

@@ -158,5 +158,13 @@ _ALL = (
         ),
         imports=(*METALIB, "math_core", "playwright", "voila"),
     ),
+    Environment(  # nbgrader, which marks a class's exercises
+        name="grading",
+        folder=".grading",
+        lock="requirements-grading.lock",
+        target="grading",
+        asks=(".", "nbgrader>=0.9.6", "pytest"),
+        imports=(*METALIB, "nbgrader"),
+    ),
 )
 ENVIRONMENTS = {environment.name: environment for environment in _ALL}
