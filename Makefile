@@ -16,7 +16,7 @@ endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers hub twins lecture handout rehearse grading chapters links linkcheck messages stale clean
+.PHONY: help install lab test check peers hub twins lecture handout rehearse grading release chapters links linkcheck messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -66,6 +66,10 @@ grading:   ## hand two chapters out to a class in nbgrader, in .grading: solutio
 	@$(PYTHON) tools/install.py --environment grading
 	$(GRADING_PYTHON) -m pytest -q -p no:cacheprovider tests/test_grading.py tests/test_grading_nbgrader.py $(TEST_ARGS)
 
+release:   install  ## build wheel and source archive, and try the wheel in .release, where there is nothing else
+	@$(PYTHON) tools/install.py --environment release
+	$(VENV_PYTHON) -m pytest -q -p no:cacheprovider tests/test_release.py $(TEST_ARGS)
+
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
@@ -83,4 +87,4 @@ stale:     install  ## list what translations have not followed yet
 	$(VENV_PYTHON) tools/chapters.py --stale
 
 clean:     ## remove the environments and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv .peers .grading .lecture .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .peers .grading .release .lecture .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

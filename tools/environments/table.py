@@ -166,5 +166,14 @@ _ALL = (
         asks=(".", "nbgrader>=0.9.6", "pytest"),
         imports=(*METALIB, "nbgrader"),
     ),
+    Environment(  # what metalib needs, and nothing else: a release is installed here
+        name="release",
+        folder=".release",
+        lock="requirements-release.lock",
+        target="release",
+        asks=(".",),
+        imports=METALIB[:-1],
+        metalib=False,
+    ),
 )
 ENVIRONMENTS = {environment.name: environment for environment in _ALL}
