@@ -4,6 +4,7 @@ An editable installation needs none: in a working tree metalib reads the .po fil
 data files, JupyterLab's settings, which setuptools leaves out of it.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import mofile, pofile
@@ -21,7 +22,10 @@ class BuildWithCatalogues(build_py):
             target = Path(self.build_lib, source).with_suffix(".mo")
             target.parent.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as text, target.open("wb") as compiled:
-                mofile.write_mo(compiled, pofile.read_po(text, locale=source.parts[2]))
+                catalogue = pofile.read_po(text, locale=source.parts[2])
+                # The file says none, and babel would write the minute of the build.
+                catalogue.creation_date = datetime.fromtimestamp(0, UTC)
+                mofile.write_mo(compiled, catalogue)
 
 
 setup(cmdclass={"build_py": BuildWithCatalogues})
