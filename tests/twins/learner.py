@@ -12,6 +12,7 @@ import base64
 import gc
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,7 @@ KEYS += "Enter Escape Delete Backspace + - 1".split()
 PLACES = [(x, y) for x in (0.12, 0.3, 0.5, 0.72, 0.9) for y in (0.25, 0.5, 0.8)]
 STROKE = [[0.2, 0.3], [0.5, 0.7], [0.8, 0.2]]
 PEACE = 0.02  # seconds in which the kernel's loop turns: idle work gets its turn
+PATIENCE = 5  # seconds until work that a button starts must have shown something; some only stop it
 
 
 def tell(widget: Any, data: dict[str, Any]) -> None:
@@ -94,7 +96,7 @@ class Trial:
                     await self.act("play", move, widget, value=value)
             elif isinstance(widget, widgets.Button):
                 await self.write()
-                await self.act(f"button {widget.description}", say, widget, event="click")
+                await self.act("buttons", say, widget, event="click")
                 self.stills.add(self.still())
         await asyncio.sleep(10 * PEACE)
         self.stills.add(self.still())
@@ -110,6 +112,9 @@ class Trial:
         before, message = self.shows(), self.surface.message
         how(widget, **sent)
         await asyncio.sleep(PEACE)
+        end = time.monotonic() + PATIENCE * isinstance(widget, widgets.Button)
+        while self.shows() == before and time.monotonic() < end:
+            await asyncio.sleep(PEACE)
         self.actions += 1
         self.moved[what] = self.moved.get(what, False) or self.shows() != before
         said = self.surface.message

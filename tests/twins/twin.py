@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +68,12 @@ def elsewhere(asked: list[str], base: str) -> list[str]:
 def pack(folder: Path) -> Path:
     """The working tree as the repository's host packs it, with changes to files that git knows."""
     git = ["git", "-c", "user.name=twin", "-c", "user.email=twin@localhost"]
-    ask = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
-    changed = subprocess.run(
-        [*git, "stash", "create"], **ask
-    ).stdout.strip()  # which changes nothing by itself
+    index = subprocess.check_output(["git", "rev-parse", "--git-path", "index"], cwd=ROOT, text=True).strip()
+    # A copy: the tests' other worker packs, too, and git locks the index.
+    own = shutil.copy(ROOT / index, folder / "index")
+    environment = {**os.environ, "GIT_INDEX_FILE": str(own)}
+    ask = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True, "check": True}
+    changed = subprocess.run([*git, "stash", "create"], **ask).stdout.strip()  # "" where nothing is changed
     target = folder / "learning-to-learn.tar.gz"
     named = ["--prefix=learning-to-learn/", f"--output={target}"]
     subprocess.run([*git, "archive", *named, changed or "HEAD"], **ask)
