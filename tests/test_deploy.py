@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
 sys.path.insert(0, str(DEPLOY))
 import address  # noqa: E402
-import links  # noqa: E402
+import hand_out  # noqa: E402
 from environments.table import ENVIRONMENTS  # noqa: E402
 
 VALUES = yaml.safe_load((DEPLOY / "values.yaml").read_text("utf-8"))
@@ -240,12 +240,12 @@ def test_the_links_lead_to_the_chapters():
         folder = repository.rpartition("/")[2]
         place = f"lab/tree/{folder}/chapters/{name}.ipynb"
         assert asked == {"repo": repository, "branch": "main", "urlpath": place}
-    assert links.table("https://hub.example.org/") in README
+    assert hand_out.table("https://hub.example.org/") in README
 
 
 def test_the_links_are_printed_for_any_hub():
     def said(*arguments):
-        command = [sys.executable, DEPLOY / "links.py", *arguments]
+        command = [sys.executable, DEPLOY / "hand_out.py", *arguments]
         return subprocess.run(command, capture_output=True, text=True)
 
     assert said("https://class.example.com/jupyter").stdout.count(

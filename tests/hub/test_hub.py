@@ -19,7 +19,7 @@ from classroom import CHAPTER, PATIENCE, ROOT, classroom
 from student import Gone, Student
 
 sys.path.insert(0, str(ROOT / "deploy"))
-import links  # noqa: E402
+import hand_out  # noqa: E402
 
 MOVES = 20
 
@@ -181,7 +181,7 @@ def test_a_student_follows_the_link_in_a_browser(room, browser):
         return route.abort()
 
     page.route(re.compile("^https?:"), only_here)
-    page.goto(links.link(room.base, f"chapters/{CHAPTER}.ipynb", room.repository))
+    page.goto(hand_out.link(room.base, f"chapters/{CHAPTER}.ipynb", room.repository))
     page.get_by_label("Username").fill(student.name)
     page.get_by_label("Password").fill(room.password)
     page.get_by_role("button", name="Sign in").click()

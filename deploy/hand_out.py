@@ -1,6 +1,6 @@
 """The links to hand out: whoever follows one logs in, gets the chapters, and sees one of them open.
 
-python3 deploy/links.py https://hub.example.org      a Markdown table of all chapters for your hub
+python3 deploy/hand_out.py https://hub.example.org      a Markdown table of all chapters for your hub
 """
 
 import sys
@@ -36,5 +36,5 @@ def table(hub: str) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("Give your hub's address: python3 deploy/links.py https://hub.example.org")
+        sys.exit("Give your hub's address: python3 deploy/hand_out.py https://hub.example.org")
     print(table(sys.argv[1]))
