@@ -56,7 +56,7 @@ def test_the_readmes_command_opens_the_course(browser, tmp_path):
         assert "/lab/tree/00_start_here.ipynb" in page.url
         # No kernel has run yet: the laboratory is there as a picture, and nothing is broken.
         wait_until(page, lambda: page.locator(".jp-OutputArea img").count(), "the still picture")
-        assert page.get_by_text("Error displaying widget").count() == 0
+        assert page.locator(".jp-OutputArea").get_by_text("Error displaying widget").count() == 0
         page.close()
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -128,7 +128,7 @@ def test_the_chapter_runs_without_an_error(chapter):
         ).count()
         == 0
     )
-    assert chapter.get_by_text("Error displaying widget").count() == 0
+    assert chapter.locator(".jp-OutputArea").get_by_text("Error displaying widget").count() == 0
     notebook = nbformat.read(ROOT / "chapters" / "03_maml.ipynb", 4)
     checks = sum("exercise-check" in cell.metadata.get("tags", []) for cell in notebook.cells)
     assert chapter.get_by_text("Not attempted yet.").count() == checks >= 5

@@ -28,7 +28,8 @@ class Parcel:
         """The link, as HTML."""
         encoded = base64.b64encode(self.content).decode("ascii")
         address = f"data:application/json;base64,{encoded}"
-        return f'<a download="{FILE}" href="{address}">{html.escape(_("Download your progress"))}</a>'
+        words = html.escape(_("Download your progress"))
+        return f'<a download="{FILE}" href="{address}">{words}</a>'
 
 
 def download() -> Parcel | None:

@@ -123,8 +123,9 @@ def _introduction(chapter: Chapter) -> str:
 
 def _setup(chapter: Chapter) -> str:
     names = sorted({name for exercise in chapter.exercises for name in exercise.context})
+    first = _("Run this cell first: all the others need it.")
     lines = [
-        f"# {_('Run this cell first: all the others need it.')}",
+        f"# {first}",
         "import metalib",
         "from metalib import exercises",
         "",
