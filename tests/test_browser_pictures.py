@@ -63,6 +63,8 @@ def test_what_was_run_and_saved_is_there_when_it_is_opened_again(browser, jupyte
     nbformat.write(notebook, jupyter_lab.folder / name)
 
     page = open_page(browser, jupyter_lab, name)
+    # The notebook's own indicator says idle before there is a kernel, and what is run then is lost.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.locator(".metalib-stage[data-pictures]").wait_for()
