@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))  # build with this tree's metalib, installed or no
 
 from compose import build  # noqa: E402
 from notebooks import Measured, execute, make_stable, spoiled  # noqa: E402
-from sources import Chapter, ChapterError, read_all  # noqa: E402
+from sources import Chapter, ChapterError, chosen, read_all  # noqa: E402
 from translation import mark_translated, stale  # noqa: E402
 
 from metalib import exercises  # noqa: E402
@@ -53,11 +53,7 @@ TABLES = {
 
 def compose(root: Path, chapters: list[Chapter], names: list[str]) -> dict[str, nbformat.NotebookNode]:
     """The unexecuted notebooks of the named chapters ("03", "03_maml", "zh/03"; none named: all), by path."""
-    for name in names:
-        if not any(chapter.path.startswith(name) for chapter in chapters):
-            raise ChapterError(f"There is no chapter {name!r} in chapters/source.")
-    wanted = [c for c in chapters if not names or any(c.path.startswith(name) for name in names)]
-    return {chapter.path: build(chapter, chapters, root) for chapter in wanted}
+    return {chapter.path: build(chapter, chapters, root) for chapter in chosen(chapters, names)}
 
 
 def skeleton(notebook) -> list:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 import desk  # noqa: E402
 from formulas import font_for, set_formulas  # noqa: E402
-from sources import Chapter, ChapterError, read_all  # noqa: E402
+from sources import Chapter, ChapterError, chosen, read_all  # noqa: E402
 
 from metalib import exercises, i18n  # noqa: E402
 
@@ -168,15 +168,7 @@ def main(arguments: list[str] | None = None, folder: Path = ROOT / "build" / "ha
     parser.add_argument("--solutions", action="store_true", help="with the exercises' solutions")
     options = parser.parse_args(arguments)
     try:
-        chapters = read_all(ROOT)
-        for name in options.chapters:
-            if not any(chapter.path.startswith(name) for chapter in chapters):
-                raise ChapterError(f"There is no chapter {name!r}: CHAPTER is a number such as 03, or zh/03.")
-        wanted = [
-            chapter
-            for chapter in chapters
-            if not options.chapters or any(chapter.path.startswith(name) for name in options.chapters)
-        ]
+        wanted = chosen(read_all(ROOT), options.chapters)
         print_pdfs([make(chapter, folder, options.solutions) for chapter in wanted])
         return 0
     except ChapterError as error:

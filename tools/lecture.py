@@ -28,7 +28,7 @@ import slides  # noqa: E402
 from compose import build  # noqa: E402
 from deck import STAGE, deck, presenter  # noqa: E402
 from formulas import font_file  # noqa: E402
-from sources import Chapter, ChapterError, read_all  # noqa: E402
+from sources import Chapter, ChapterError, matching, read_all  # noqa: E402
 
 from metalib.threads import ONE_THREAD  # noqa: E402
 
@@ -38,8 +38,8 @@ EXTENSIONS = ["anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashbo
 
 
 def find(name: str, chapters: list[Chapter]) -> Chapter:
-    """The chapter that "03", "03_maml" or "zh/03" names."""
-    found = [chapter for chapter in chapters if name and chapter.path.startswith(name)]
+    """The one chapter that a name means."""
+    found = matching(chapters, name)
     if len(found) != 1:
         known = ", ".join(chapter.number for chapter in chapters if chapter.language == "en")
         raise ChapterError(f"Which chapter? CHAPTER is one of {known}, not {name!r}.")

@@ -106,6 +106,25 @@ def read_all(root: Path) -> list[Chapter]:
     return [read(path, language) for language, place in places for path in sorted(place.glob("*.md"))]
 
 
+def matching(chapters: list[Chapter], name: str) -> list[Chapter]:
+    """The chapters that a name can mean: "03", "03_maml" or "zh/03"; the empty name means none."""
+    return [chapter for chapter in chapters if name and chapter.path.startswith(name)]
+
+
+def chosen(chapters: list[Chapter], names: list[str]) -> list[Chapter]:
+    """The chapters that have one of these names, in their own order; no names: all of them.
+
+    Raises:
+        ChapterError: a name means no chapter.
+    """
+    found = []
+    for name in names:
+        if not (meant := matching(chapters, name)):
+            raise ChapterError(f"There is no chapter {name!r}: CHAPTER is a number such as 03, or zh/03.")
+        found += meant
+    return [chapter for chapter in chapters if not names or chapter in found]
+
+
 def sections(cells: list) -> list[Section]:
     """The cells as sections; a heading in a block of code is none."""
     found = [Section("", [], [])]
