@@ -17,6 +17,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+from environments.commands import lines_of
 from environments.table import BUILD, COURSE, ENVIRONMENTS, Environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -115,9 +116,20 @@ def newest(name: str) -> str:
 
 def read(name: str) -> dict[str, str]:
     """The versions of a lock file by name."""
-    lines = (ROOT / name).read_text("utf-8").splitlines()
-    pairs = (line.split(" ;")[0].split("==") for line in lines if line and not line.startswith("#"))
+    pairs = (line.split(" ;")[0].split("==") for line in lines_of(ROOT / name))
     return {package: version for package, version in pairs}
+
+
+def head(environment: Environment) -> list[str]:
+    """The comments with which a lock begins."""
+    first, last = environment.pythons[0], environment.pythons[-1]
+    what, option = f"go into {environment.folder}", f" --environment {environment.name}"
+    if environment.name == COURSE:
+        what, option = "`make` and CI install", ""
+    return [
+        f"# The exact versions that {what}: Python {first}-{last} on Linux, macOS and Windows.",
+        f"# Made by tools/lock.py{option}, which says how to renew it.",
+    ]
 
 
 def main() -> None:
@@ -136,15 +148,7 @@ def main() -> None:
                 exact.update(
                     (package, each.version) for each in requirement.specifier if each.operator == "=="
                 )
-    first, last = environment.pythons[0], environment.pythons[-1]
-    what, option = "`make` and CI install", ""
-    if environment.name != COURSE:
-        first, last = environment.pythons[0], environment.pythons[-1]
-    what, option = f"go into {environment.folder}", f" --environment {environment.name}"
-    lines = [
-        f"# The exact versions that {what}: Python {first}-{last} on Linux, macOS and Windows.",
-        f"# Made by tools/lock.py{option}, which says how to renew it.",
-    ]
+    lines: list[str] = []
     known: dict[str, str] = {}
     if environment.name != COURSE:
         known = read(ENVIRONMENTS[COURSE].lock) if environment.agrees else {}
@@ -155,11 +159,11 @@ def main() -> None:
         except metadata.PackageNotFoundError:
             version = newest(package)
         marker = MARKERS[frozenset(where)]
-        if pythons[package] == {first}:
+        if pythons[package] == {environment.pythons[0]}:
             marker += f'{" and" if marker else " ;"} python_version < "{environment.pythons[1]}"'
         lines.append(f"{package}=={version}{marker}")
-    environment.lock_file.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
-    print(f"{environment.lock}: {len(lines) - 2} packages")
+    environment.lock_file.write_text("\n".join([*head(environment), *lines]) + "\n", "utf-8", newline="\n")
+    print(f"{environment.lock}: {len(lines)} packages")
 
 
 if __name__ == "__main__":
