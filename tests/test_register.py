@@ -87,7 +87,11 @@ def test_no_file_is_changed_or_made(handed_in):
     assert {path: path.stat().st_mtime_ns for path in handed_in.rglob("*")} == before
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"entries": []}', "\ufeff", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"entries": []}', "\ufeff", "\x00", "[" * 100_000, '{"entries": {"03/a": {"hints": NaN}}}'],
+    ids=["cut short", "list", "no entries", "empty", "no JSON", "deep", "no number"],
+)
 def test_a_file_that_is_not_whole_is_named(handed_in, text):
     (handed_in / "zoe.json").write_text(text, "utf-8")
     found = register(handed_in)

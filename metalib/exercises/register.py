@@ -4,11 +4,10 @@ It reads files that students have handed in, or that lie in their homes on a ser
 not read a file does not see it; and what is told are numbers only: no attempts, no hints, no guesses.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalib.exercises import course
+from metalib.exercises import course, progress
 from metalib.i18n import _, ngettext
 
 FILE = "progress.json"
@@ -64,7 +63,7 @@ def register(*places: str | Path) -> Register:
     entries, unread = [], []
     for name, path in sorted(found):
         try:
-            entries.append(_entry(name, _facts(path)))
+            entries.append(_entry(name, progress.entries_in(path.read_bytes())))
         except OSError as error:
             unread.append(_("{name}: not read ({reason}).").format(name=name, reason=error.strerror or error))
         except ValueError:
@@ -107,14 +106,6 @@ def _may_be(path: Path) -> bool:
 
 def _named(path: Path) -> str:
     return path.absolute().parent.name if path.name == FILE else path.stem
-
-
-def _facts(path: Path) -> dict[str, dict]:
-    document = json.loads(path.read_text("utf-8-sig"))
-    entries = document.get("entries") if isinstance(document, dict) else None
-    if not isinstance(entries, dict):
-        raise ValueError(path)
-    return {id: facts for id, facts in entries.items() if isinstance(facts, dict)}
 
 
 def _entry(name: str, facts: dict[str, dict]) -> Student:
