@@ -16,17 +16,13 @@ import pytest
 
 pytest.importorskip("nbgrader", reason="nbgrader is not here: make grading")
 
-from test_grading import judged_alike  # noqa: E402
+from test_grading import judged_alike, of  # noqa: E402
 
 from metalib import exercises  # noqa: E402
 from metalib.grading import assignment  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = {"03": "03_maml", "05": "05_protonet"}
-
-
-def of(chapter):
-    return exercises.chapters()[chapter].exercises
 
 
 def wrong_number(exercise, number):

@@ -15,7 +15,7 @@ from traitlets import Unicode
 from metalib import i18n
 from metalib.exercises import Outcome
 from metalib.grading.assignment import BEGIN, END, exercise_id
-from metalib.grading.submission import grade
+from metalib.grading.submission import SECONDS, grade
 
 HIDDEN = re.compile(rf"\n?{BEGIN}.*?{END}", re.DOTALL)
 
@@ -31,7 +31,7 @@ class CourseJudge(Execute):
         if not checks:
             return super().preprocess(nb, resources, *arguments)
         cells = [cell.source for cell in nb.cells if cell.cell_type == "code" and not is_grade(cell)]
-        seconds = float(self.timeout) if self.timeout and self.timeout > 0 else 30.0
+        seconds = float(self.timeout) if self.timeout and self.timeout > 0 else SECONDS
         before = i18n.language()
         try:
             i18n.use_language(_language(nb, before))

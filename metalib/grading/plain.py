@@ -8,6 +8,7 @@ verdict looks at.
 import json
 import math
 from collections.abc import Mapping, Set
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,11 @@ MOST_NUMBERS = 200_000  # in a tensor
 MOST_LETTERS = 100_000  # in a text
 MOST_CALLS = 1_000  # of one answer under one seed
 CONTAINERS: dict[str, Any] = {"tuple": tuple, "list": list, "set": set, "unordered": Unordered}
+
+
+def file(folder: Path, id: str) -> Path:
+    """Where the worker writes what the answer to an exercise ("03/inner-step") did."""
+    return folder / f"{id.replace('/', '-')}.json"
 
 
 def dumps(seen: Observed) -> str:

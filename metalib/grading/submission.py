@@ -74,7 +74,7 @@ def _job(cells: dict[int, str], asked: list[Exercise]) -> dict:
 
 def _read(folder: Path, exercise: Exercise) -> Observed | None:
     """What the worker wrote of an answer; None where it wrote nothing that can be read."""
-    path = folder / f"{exercise.id.replace('/', '-')}.json"
+    path = plain.file(folder, exercise.id)
     try:
         if path.is_symlink() or path.stat().st_size > MOST_BYTES:
             return None
@@ -99,7 +99,7 @@ def _verdict(exercise: Exercise, seen: Observed) -> Outcome:
     try:
         return exercise.verdict(seen)
     except Exception as error:  # results that no probe gives: they are not the worker's
-        return Outcome("rejected", _stopped(exercise, f"{type(error).__name__}"))
+        return Outcome("rejected", _stopped(exercise, type(error).__name__))
 
 
 # What is said where there is nothing to judge

@@ -25,6 +25,7 @@ from metalib.exercises.course import names
 from metalib.exercises.running import Observed, Raised
 from metalib.grading import plain
 from metalib.i18n import use_language
+from metalib.paths import write_atomically
 
 MEMORY = 4 * 2**30  # bytes for a student's data, where the system holds a process to it (Linux)
 FORKS = sys.platform == "linux"
@@ -88,12 +89,12 @@ def work(job: dict) -> None:
         say(f"cell {number}")
         if reason := _run(shell, source):
             failed[str(number)] = reason
-    _write(folder / "cells.json", json.dumps(failed))
+    write_atomically(folder / "cells.json", json.dumps(failed).encode())
     for exercise in asked:
         say(f"exercise {exercise.id}")
         if exercise.name in shell.user_ns:
             seen = _observe(exercise, shell.user_ns[exercise.name])
-            _write(folder / f"{exercise.id.replace('/', '-')}.json", plain.dumps(seen))
+            write_atomically(plain.file(folder, exercise.id), plain.dumps(seen).encode())
     say("done")
 
 
@@ -135,12 +136,6 @@ def _raised(error: BaseException) -> Raised:
     if isinstance(error, Exception):
         return Raised(error)
     return Raised(type(type(error).__name__, (Exception,), {})(*error.args))
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _limit_memory() -> None:
