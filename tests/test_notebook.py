@@ -3,7 +3,6 @@
 import ast
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +15,7 @@ from chapter_code import SOURCES
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.pylabtools import select_figure_formats
 from matplotlib.figure import Figure
+from pictures import pictures
 from PIL import Image
 
 from metalib import MAML, SineTasks, Training, exercises, lab, look, notebook
@@ -25,23 +25,6 @@ from metalib.models import sine_net
 
 METALIB = Path(notebook.__file__).parent
 PNG = encode_png(np.full((20, 40, 4), 255, np.uint8))
-
-
-class Pictures(HTMLParser):
-    """The attributes of every picture in a piece of HTML."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.found = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        if tag == "img":
-            self.found.append(dict(attrs))
-
-
-def pictures(html):
-    return Pictures(html).found
 
 
 def surface():

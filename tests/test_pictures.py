@@ -1,29 +1,16 @@
 """Every picture of the built chapters has words: in the file, in exported HTML, and in JupyterLab."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
+from pictures import alts
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 BUILT = sorted([*CHAPTERS.glob("*.ipynb"), *CHAPTERS.glob("zh/*.ipynb")])
 SAYS_NOTHING = re.compile(r"\s*$|A figure with|一幅含有|<Figure|No description has been provided")
-
-
-class Pictures(HTMLParser):
-    """The text alternative of every picture in a piece of HTML, in order; None where it has none."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.words = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        if tag == "img":
-            self.words.append(dict(attrs).get("alt"))
 
 
 def shown(notebook):
@@ -34,7 +21,7 @@ def shown(notebook):
             data = output.get("data", {})
             bare = [mime for mime in data if mime.startswith("image/")]
             assert not bare, f"cell {cell.id} shows {bare}, which has no words in JupyterLab: look.figure has"
-            words += Pictures(data.get("text/html", "")).words
+            words += alts(data.get("text/html", ""))
     return words
 
 
@@ -53,5 +40,5 @@ def test_the_chapters_do_have_pictures():
 def test_words_reach_exported_html():
     notebook = nbformat.read(CHAPTERS / "03_maml.ipynb", as_version=4)
     html, _resources = HTMLExporter().from_notebook_node(notebook)
-    words = Pictures(html).words
+    words = alts(html)
     assert words == shown(notebook) and len(words) >= 7
