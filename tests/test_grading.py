@@ -52,6 +52,11 @@ def test_a_name_means_the_same_in_all_exercises_of_a_chapter(chapter):
             assert exercises.names(chapter)[name] is value
 
 
+def test_names_of_a_chapter_without_exercises_are_refused():
+    with pytest.raises(ValueError, match="There is no chapter '13' with exercises. There are: 00, 01"):
+        exercises.names("13")
+
+
 def test_the_configuration_is_written_once_and_keeps_its_secret(tmp_path):
     assignment.write("03", tmp_path)
     config = (tmp_path / assignment.CONFIG).read_text("utf-8")

@@ -81,17 +81,20 @@ def get(id: str) -> Exercise | Quiz:
     return found[id]
 
 
+def with_exercises(number: str) -> Chapter:
+    """The chapter with this number, e.g. "03". ValueError if there is none, or it has no exercises."""
+    there = {known: chapter for known, chapter in chapters().items() if chapter.exercises}
+    if number not in there:
+        said = _("There is no chapter {chapter!r} with exercises. There are: {known}.")
+        raise ValueError(said.format(chapter=number, known=", ".join(there)))
+    return there[number]
+
+
 def names(chapter: str) -> dict[str, Any]:
-    """What the exercises of a chapter use of it, by name: torch, its network, … ValueError for another
-    number than a chapter's."""
-    there = chapters()
-    if chapter not in there:
-        raise ValueError(
-            _("There is no chapter {chapter!r} with exercises. There are: {known}.").format(
-                chapter=chapter, known=", ".join(there)
-            )
-        )
-    return {name: value for exercise in there[chapter].exercises for name, value in exercise.context.items()}
+    """What the exercises of a chapter ("03") use of it, by name: torch, its network, … ValueError if it has
+    no exercises."""
+    used = (exercise.context for exercise in with_exercises(chapter).exercises)
+    return {name: value for context in used for name, value in context.items()}
 
 
 def prediction(id: str) -> Question:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from metalib.exercises import Exercise
-from metalib.exercises.course import FOLDERS, Chapter, chapters
+from metalib.exercises.course import FOLDERS, Chapter, with_exercises
 from metalib.i18n import SOURCE, _, language
 from metalib.paths import write_atomically
 
@@ -60,8 +60,9 @@ def write(chapter: str, course: Path) -> Path:
         ValueError: there is no such chapter, or it has no exercises.
         FileExistsError: the folder has a configuration that does not name metalib's judge.
     """
+    asked = with_exercises(chapter)
     name = _file_name(chapter)
-    text = json.dumps(notebook(chapters()[chapter]), ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(notebook(asked), ensure_ascii=False, indent=1) + "\n"
     config = course / CONFIG
     if not config.exists():
         made = CONFIGURATION.format(course=_course_id(course), secret=secrets.token_hex(16))
@@ -77,14 +78,6 @@ def write(chapter: str, course: Path) -> Path:
 
 def _file_name(chapter: str) -> str:
     """ "03" -> "03_maml"."""
-    there = chapters()
-    if chapter not in there or not there[chapter].exercises:
-        known = ", ".join(number for number, each in there.items() if each.exercises)
-        raise ValueError(
-            _("There is no chapter {chapter!r} with exercises. There are: {known}.").format(
-                chapter=chapter, known=known
-            )
-        )
     (path,) = (path for folder in FOLDERS for path in (folder / SOURCE).glob(f"{chapter}_*.md"))
     return path.stem
 
