@@ -392,6 +392,9 @@ def test_a_new_environment_is_a_line_of_the_table(house, said, monkeypatch):
     install.install(hall, newest, install.wanted(hall, newest))
     asked = ("--upgrade", "-c", house / "requirements.lock", "--no-build-isolation", "-e", ".", "hall>=1")
     assert asked in said and said[-1] == ("-c", "import hall") and seen[0][0] == hall
+    said.clear()
+    install.install_newest(hall, house / "limits.txt")
+    assert said[-1] == ("--upgrade", "-c", house / "limits.txt", *asked[3:]), "those given"
     (house / "requirements-hall.lock").write_text("hall==1.2\n")
     assert not install.ready(hall.home, install.wanted(hall, options()))
     said.clear()

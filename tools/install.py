@@ -103,7 +103,7 @@ def install_torch(environment: Environment, arguments: argparse.Namespace) -> bo
 def install_newest(environment: Environment, constraint: Path | None) -> None:
     """The newest versions of what is asked for, within limits: those given, else those of the course's lock
     where the two have to agree."""
-    if environment.agrees and environment.name != COURSE:
+    if constraint is None and environment.agrees and environment.name != COURSE:
         constraint = ENVIRONMENTS[COURSE].lock_file
     limits = ("-c", constraint) if constraint else ()
     folder = environment.home
