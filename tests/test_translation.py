@@ -176,7 +176,8 @@ def test_title_setup_and_links_are_in_the_language(course):
     assert "**学完本章，你将能够**\n\n- 看见它\n" in title
     after = "[01 What comes after](../01_after.ipynb)（英文）"
     assert f"\n\n阅读约 10 分钟，运行约 5 秒。先读：{after}, 96_none。" in title
-    assert cells["next-chapter"].source.startswith(f"**下一章：**{after}\n\n")
+    heading, _blank, advice = cells["next-chapter"].source.split("\n")
+    assert heading == f"**下一章：**{after}" and advice.startswith("打开它之前，请先关闭本章的内核：")
     assert cells["setup"].source.startswith("# 请先运行这个单元格")
     assert cells["setup"].source.endswith('更快\n\nmetalib.use_language("zh")')
     assert "title" in cells and "## no heading" not in "".join(cell.source for cell in cells.values())
