@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metalib import console, doctor, launch
-from metalib.i18n import _
+from metalib.i18n import _, use_language
 
 if TYPE_CHECKING:
     from metalib.team import Team
@@ -296,7 +296,6 @@ def _progress(options: argparse.Namespace) -> int:
 
 def _assignment(options: argparse.Namespace) -> int:
     from metalib.grading import assignment
-    from metalib.i18n import use_language
 
     if options.language:
         use_language(options.language)

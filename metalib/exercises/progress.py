@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from metalib.i18n import _
 from metalib.paths import progress_dir, write_atomically
 
+FILE = "progress.json"
 VERSION = 1
 DEEPEST = 20  # of the values in an entry; our own go down to 2
 MOST = 1e15  # of a number in an entry
@@ -35,7 +36,7 @@ _notes_said: set[str] = set()
 
 def path() -> Path:
     """Where the progress file is (it may not exist yet)."""
-    return progress_dir() / "progress.json"
+    return progress_dir() / FILE
 
 
 def load() -> dict[str, dict]:

@@ -10,8 +10,7 @@ from pathlib import Path
 from metalib.exercises import course, progress
 from metalib.i18n import _, ngettext
 
-FILE = "progress.json"
-AT_HOME = Path(".local", "share", "metalib", FILE)  # where a server under Linux keeps it: metalib.paths
+AT_HOME = Path(".local", "share", "metalib", progress.FILE)  # under Linux: metalib.paths
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def _files(place: Path) -> list[tuple[str, Path]]:
             found.append((_named(one), one))
         elif one.is_dir():
             # A home that is closed to us is looked at all the same, and told as one that was not read.
-            paths = (one / FILE, one / AT_HOME)
+            paths = (one / progress.FILE, one / AT_HOME)
             found += [(one.name, path) for path in paths if _may_be(path)][:1]
     return found
 
@@ -105,7 +104,7 @@ def _may_be(path: Path) -> bool:
 
 
 def _named(path: Path) -> str:
-    return path.absolute().parent.name if path.name == FILE else path.stem
+    return path.absolute().parent.name if path.name == progress.FILE else path.stem
 
 
 def _entry(name: str, facts: dict[str, dict]) -> Student:
