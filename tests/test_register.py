@@ -121,6 +121,11 @@ def test_single_files_are_called_after_themselves_or_their_folder(handed_in):
     assert [entry.name for entry in found.entries] == ["anna", "bea"]
 
 
+def test_a_downloaded_file_is_called_after_its_folder(tmp_path):
+    put(tmp_path / "dora" / "learning-to-learn-progress.json", **{"00/warm-up": {"passed": True}})
+    assert [entry.name for entry in register(tmp_path).entries] == ["dora"]
+
+
 def test_nothing_to_read_is_said_in_a_sentence(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"^There is no .*nowhere\.$"):
         register(tmp_path / "nowhere")

@@ -7,9 +7,10 @@ not read a file does not see it; and what is told are numbers only: no attempts,
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalib.exercises import course, progress
+from metalib.exercises import course, parcel, progress
 from metalib.i18n import _, ngettext
 
+NAMES = (progress.FILE, parcel.FILE)  # what every student's file is called: here, and as it is downloaded
 AT_HOME = Path(".local", "share", "metalib", progress.FILE)  # under Linux: metalib.paths
 
 
@@ -51,8 +52,8 @@ class Register:
 def register(*places: str | Path) -> Register:
     """The register of progress files, and of folders that hold them.
 
-    In a folder count `NAME.json`, `NAME/progress.json`, and the homes of a server's users. A file is called
-    after itself, `progress.json` after the folder it was put into.
+    In a folder count `NAME.json`, `NAME/progress.json` (or as `download` names it), and the homes of a
+    server's users. A file is called after itself, one of a name that all have after its folder.
 
     Raises:
         FileNotFoundError: a place does not exist.
@@ -88,7 +89,7 @@ def _files(place: Path) -> list[tuple[str, Path]]:
             found.append((_named(one), one))
         elif one.is_dir():
             # A home that is closed to us is looked at all the same, and told as one that was not read.
-            paths = (one / progress.FILE, one / AT_HOME)
+            paths = (*(one / name for name in NAMES), one / AT_HOME)
             found += [(one.name, path) for path in paths if _may_be(path)][:1]
     return found
 
@@ -104,7 +105,7 @@ def _may_be(path: Path) -> bool:
 
 
 def _named(path: Path) -> str:
-    return path.absolute().parent.name if path.name == progress.FILE else path.stem
+    return path.absolute().parent.name if path.name in NAMES else path.stem
 
 
 def _entry(name: str, facts: dict[str, dict]) -> Student:
