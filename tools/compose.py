@@ -79,8 +79,8 @@ LABELS = {
         next=(
             "**Next chapter:** {link}\n\n"
             "Before you open it, shut this chapter's kernel down: **Kernel → Shut Down Kernel**. That gives "
-            "back its memory, some hundred megabytes; on Binder a few chapters left open are more than the "
-            "machine has. What is on this page and your progress stay; only the variables go."
+            "back its memory, several hundred megabytes; on Binder a few chapters left open are more than "
+            "the machine has. What is on this page stays, and so does your progress; only the variables go."
         ),
     ),
     "zh": Labels(
