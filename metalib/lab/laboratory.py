@@ -26,7 +26,7 @@ import ipywidgets as widgets
 from metalib import notebook
 from metalib.i18n import _
 from metalib.lab import cells
-from metalib.lab.controls import controls_of
+from metalib.lab.controls import Control, controls_of
 from metalib.lab.picture import Painter
 from metalib.lab.surface import Surface, explain
 from metalib.lab.words import all_in_words, as_json, with_words
@@ -182,6 +182,11 @@ class Laboratory:
             if failed:
                 self.surface.say(said, failed=True)
             return result
+
+    @property
+    def declared(self) -> Mapping[str, Control]:
+        """Field -> its control, with the limits and options that it has now."""
+        return dict(self._controls)
 
     @property
     def picture(self) -> Painter:

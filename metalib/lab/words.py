@@ -64,7 +64,7 @@ def as_json(words: Words) -> list[dict[str, Any]]:
             "right": round(panel.right, 4),
             "title": panel.title,
             "note": panel.note,
-            "legend": [{"text": entry.text, "mark": _mark(entry.look)} for entry in panel.legend],
+            "legend": [{"text": entry.text, "mark": mark_of(entry.look)} for entry in panel.legend],
         }
         for panel in words.panels
     ]
@@ -79,7 +79,7 @@ def all_in_words(settings: Iterable[str], words: Words, shows: str) -> str:
     return " ".join([*(_("{text}.").format(text=one) for one in said if one), shows])
 
 
-def _mark(style: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def mark_of(style: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The look of a line in the browser's terms: colours, dashes in pixels, a marker's name and size."""
     if style is None:
         return None

@@ -1,0 +1,42 @@
+"""The folder `live/` of a site."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from metalib.i18n import language, use_language
+from metalib.lab.live.declared import LIVE, Live
+from metalib.lab.live.specification import specification
+
+STAGE = Path(__file__).parent
+
+
+def write(
+    folder: Path, languages: Iterable[str] = ("en", "zh"), laboratories: Mapping[str, Live] = LIVE
+) -> None:
+    """Write the stage, and of each laboratory its module, its data and its specification in each language.
+
+    Files of these names are replaced, others stay.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (*STAGE.glob("*.js"), *STAGE.glob("*.css")):
+        shutil.copyfile(file, folder / file.name)
+    spoken = language()
+    for name, live in laboratories.items():
+        shutil.copyfile(live.module, folder / f"{name}.js")
+        _put(folder / f"{name}.data.json", live.data())
+        try:
+            for code in languages:
+                use_language(code)
+                _put(folder / f"{name}.{code}.json", specification(live))
+        finally:
+            use_language(spoken)
+
+
+def _put(file: Path, value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    file.write_text(text, encoding="utf-8")
