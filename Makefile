@@ -6,17 +6,19 @@ ifeq ($(OS),Windows_NT)
 VENV_BIN := .venv/Scripts
 PEERS_PYTHON := .peers/Scripts/python.exe
 LECTURE_PYTHON := .lecture/Scripts/python.exe
+SITE_PYTHON := .site/Scripts/python.exe
 GRADING_PYTHON := .grading/Scripts/python.exe
 else
 VENV_BIN := .venv/bin
 PEERS_PYTHON := .peers/bin/python
 LECTURE_PYTHON := .lecture/bin/python
+SITE_PYTHON := .site/bin/python
 GRADING_PYTHON := .grading/bin/python
 endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers hub twins lecture handout rehearse grading release chapters links linkcheck messages stale clean
+.PHONY: help install lab test check peers hub twins lecture handout rehearse grading release site chapters links linkcheck messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -70,6 +72,10 @@ release:   install  ## build wheel and source archive, and try the wheel in .rel
 	@$(PYTHON) tools/install.py --environment release
 	$(VENV_PYTHON) -m pytest -q -p no:cacheprovider tests/test_release.py $(TEST_ARGS)
 
+site:      ## the course as a web site, in build/site: laboratories that live without a kernel, no other host
+	@$(PYTHON) tools/install.py --environment site
+	$(SITE_PYTHON) tools/site/build.py $(SITE_ARGS)
+
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py
 
@@ -87,4 +93,4 @@ stale:     install  ## list what translations have not followed yet
 	$(VENV_PYTHON) tools/chapters.py --stale
 
 clean:     ## remove the environments and what the tools left behind (never a chapter, never your progress)
-	rm -rf .venv .peers .grading .release .lecture .hub .twin-colab .twin-binder build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .peers .grading .release .lecture .hub .twin-colab .twin-binder .site build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info

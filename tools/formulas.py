@@ -28,18 +28,27 @@ def font_file() -> bytes:
 
 def font_for(html: str) -> str:
     """The part of the font that a page's formulas need, as a `data:` address."""
+    return "data:font/woff;base64," + base64.b64encode(font_of(letters(html))).decode()
+
+
+def letters(html: str) -> str:
+    """The signs that the formulas of a page are made of."""
+    return "".join(math.get_text() for math in BeautifulSoup(html, "html.parser").find_all("math"))
+
+
+def font_of(signs: str, flavor: str = "woff") -> bytes:
+    """The part of the font that formulas made of these signs need, as a file."""
     font = TTFont(io.BytesIO(font_file()))
     options = subset.Options(layout_features=["*"], notdef_outline=True)
     parts = subset.Subsetter(options)
-    formulas = "".join(math.get_text() for math in BeautifulSoup(html, "html.parser").find_all("math"))
     # A browser draws a letter of mathematics as its slanted self from the block of mathematical letters.
     slanted = [*range(0x1D400, 0x1D7CC)]
-    parts.populate(text=formulas, unicodes=slanted)
+    parts.populate(text=signs, unicodes=slanted)
     parts.subset(font)
-    font.flavor = "woff"
+    font.flavor = flavor
     written = io.BytesIO()
     font.save(written)
-    return "data:font/woff;base64," + base64.b64encode(written.getvalue()).decode()
+    return written.getvalue()
 
 
 def from_markdown(text: str) -> str:
@@ -61,9 +70,18 @@ def set_formulas(html: str) -> str:
     return str(soup)
 
 
+def mathml(latex: str, display: bool = False) -> str:
+    """One formula; `display` sets it as on a line of its own.
+
+    Raises:
+        math_core.LatexError: it is not understood, with the place in it.
+    """
+    return _SETTER.convert_with_local_state(latex.strip(), displaystyle=display)
+
+
 def _math(found: re.Match) -> str:
     latex = (found[1] or found[2]).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return _SETTER.convert_with_local_state(latex.strip(), displaystyle=bool(found[1]))
+    return mathml(latex, display=bool(found[1]))
 
 
 def _escaped(text: str) -> str:

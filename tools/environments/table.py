@@ -166,6 +166,28 @@ _ALL = (
         asks=(".", "nbgrader>=0.9.6", "pytest"),
         imports=(*METALIB, "nbgrader"),
     ),
+    Environment(  # the web site of the course
+        name="site",
+        folder=".site",
+        lock="requirements-site.lock",
+        target="site",
+        asks=(
+            ".",
+            "beautifulsoup4>=4.12",
+            "fonttools[woff]>=4.50",
+            "jupytext>=1.16",
+            "math-core>=0.9",
+            "myst-nb>=1.3",
+            "nbconvert>=7.16",
+            "pybtex>=0.25",
+            "pyenchant>=3.3",  # spelling; on Linux with Enchant and its dictionary from the system
+            "sphinx>=8",
+            "sphinx-book-theme>=1.1",
+            "sphinx-copybutton>=0.5",
+            "ziamath>=0.12",  # only for the mathematical font that it brings
+        ),
+        imports=(*METALIB, "math_core", "myst_nb", "sphinx_book_theme"),
+    ),
     Environment(  # what metalib needs, and nothing else: a release is installed here
         name="release",
         folder=".release",
