@@ -36,12 +36,13 @@ LOAD = """async ({name, language}) => {
     const module = await import(`/${name}.js`);
     const said = await json(`/${name}.${language}.json`);
     const data = await json(`/${name}.data.json`);
-    const env = module.prepare ? module.prepare(data) : data;
+    const env = module.prepare ? await module.prepare(data) : data;
     let scale = 60, reach = 18; // CSS pixels of a unit, and of a grip
     const near = (panel, x1, y1, x2, y2) => Math.hypot(x1 - x2, y1 - y2) * (scale[panel] ?? scale);
+    const size = () => ({width: 460, height: 430});
     const view = (state) => ({
       state, result: module.compute(state, env), env, texts: said.texts, styles: said.styles,
-      tools: makeTools({near, reach}),
+      tools: makeTools({near, reach, size}),
     });
     const number = (v) => Number.isNaN(v) ? null : Number.isFinite(v) ? v : v > 0 ? "inf" : "-inf";
     const plain = (key, value) => ArrayBuffer.isView(value) ? Array.from(value, number)

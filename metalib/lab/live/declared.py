@@ -49,7 +49,8 @@ class Live:
     data: () -> what the module cannot compute itself, such as weights, as a plain JSON object.
     reference: (state, result) -> {key: numbers}: what `compute` in the module must return under these keys,
     where `result` is what the Python laboratory computes.
-    demo: arguments of the Python laboratory that make it the one in the page, where that is not the default.
+    demo: arguments of the Python laboratory that make it the one in the page, where that is not the default;
+    or a function that returns them.
     encode, decode: the state as a plain JSON object, and this as the state's fields; by default field by
     field, tuples as lists.
     """
@@ -60,14 +61,15 @@ class Live:
     styles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: Callable[[], Mapping[str, Any]] = dict
     reference: Callable[[Any, Any], Mapping[str, Any]] = lambda state, result: {}
-    demo: Mapping[str, Any] = field(default_factory=dict)
+    demo: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
     encode: Callable[[Any], dict[str, Any]] = plain
     decode: Callable[[dict[str, Any]], Mapping[str, Any]] = tupled_all
 
     def open(self, **arguments: Any) -> Any:
         """The Python laboratory that the page's equals. Raises as the laboratory itself."""
+        demo = self.demo() if callable(self.demo) else self.demo
         made: Any = self.laboratory
-        return made(**{**self.demo, **arguments})
+        return made(**{**demo, **arguments})
 
 
 class _ByFolder(Mapping[str, Live]):

@@ -94,7 +94,8 @@ export function point([x, y]) {
   return `(${signed(x)}, ${signed(y)})`;
 }
 
-// What modules get; `near(panel, x1, y1, x2, y2)` is a distance in CSS pixels, `reach` how far a pointer may miss.
-export function makeTools({ near, reach }) {
-  return { number, signed, point, fill, format, near, reach };
+// What modules get. `near(panel, x1, y1, x2, y2)`: a distance in CSS pixels; `reach`: by how much a pointer may miss;
+// `size(panel)`: {width, height} of its canvas.
+export function makeTools({ near, reach, size }) {
+  return { number, signed, point, fill, format, near, reach, size };
 }
