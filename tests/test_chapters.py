@@ -6,6 +6,7 @@ time with the exercises' solutions in place of the stubs. All tests look at thes
 """
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from markdown_it import MarkdownIt
 
 from metalib import exercises, use_language
 from metalib.i18n import _
@@ -68,6 +70,17 @@ def test_notebook_has_no_volatile_parts(name):
             assert output.output_type != "error" or "raises-exception" in cell.metadata.get("tags", [])
             assert WIDGET not in output.get("data", {})
             assert "\r" not in output.get("text", "")
+
+
+@each_chapter
+def test_no_asterisk_is_shown_where_emphasis_was_meant(name):
+    """What JupyterLab, the handout and the site read by CommonMark's rules, which know no Chinese."""
+    read = MarkdownIt("commonmark", {"html": True}).enable("table")
+    for cell in notebook(name).cells:
+        if cell.cell_type == "markdown":
+            words = re.sub(r"\$\$.+?\$\$|\$[^$]+\$", "x", cell.source, flags=re.DOTALL)
+            inside = [child for token in read.parse(words) for child in token.children or ()]
+            assert not [each.content for each in inside if each.type == "text" and "*" in each.content]
 
 
 @each_chapter

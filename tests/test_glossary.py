@@ -7,6 +7,7 @@ import pytest
 from chapter_prose import ROOT, course, has, prose, small
 from glossary import Glossary, table, terms
 from markdown_it import MarkdownIt
+from prose import emphasis_inside_links
 from sources import ChapterError
 
 TOML = """\
@@ -211,3 +212,27 @@ def test_every_link_is_a_link_when_the_text_is_read():
             inside = [child for token in read.parse(text) for child in token.children or ()]
             targets = [child.attrGet("href") for child in inside if child.type == "link_open"]
             assert text.count("](F#term-") == sum(href.startswith("F#") for href in targets), chapter.path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("一个**[词](F)**。", "一个[**词**](F)。"),
+        ("，**[词](F)**供", "，[**词**](F)供"),
+        ("由**[词](F)组 成** β", "由[**词**](F)**组 成** β"),
+        ("由**一种 [词](F)**组成", "由**一种** [**词**](F)组成"),
+        ("叫*[词](F 'x')*。", "叫[*词*](F 'x')。"),
+        ("`个**`，**短**的**[词](F)**吗", "`个**`，**短**的[**词**](F)吗"),
+        # what is read as it is meant stays
+        ("a **[word](F)**, **[b](F)**. **[c](F)**", None),
+        ("，**[词](F)**。", None),
+        ("个**很[词](F)的**个", None),
+        ("`a**[b](F)**c` and $a**[b](F)**c$", None),
+        ("a**b\n\n* [c](F)**d", None),
+    ],
+)
+def test_emphasis_beside_a_letter_goes_into_the_link(text, expected):
+    assert emphasis_inside_links(text) == (expected or text)
+    if expected:
+        shown = MarkdownIt("commonmark").render(expected)
+        assert "*" not in re.sub("<code>.*?</code>", "", shown)

@@ -16,6 +16,7 @@ import slides
 from citations import Citations
 from glossary import Glossary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from prose import emphasis_inside_links
 from sources import Chapter, tags
 from translation import translated
 
@@ -150,7 +151,7 @@ def _build(chapter: Chapter, chapters: list[Chapter], root: Path) -> nbformat.No
                 chapter.refuse(
                     f"a MyST directive or a second title does not belong in the prose: {source[:60]!r}"
                 )
-            text = cite.write(name.write(source))
+            text = emphasis_inside_links(cite.write(name.write(source)))
             text = text.replace(citations.MARK, citations.bibliography(root))
             text = text.replace(glossary.MARK, glossary.table(root, chapters))
             # Named by what its author wrote: a cell keeps its id when the glossary changes.

@@ -26,6 +26,15 @@ _UNLINKED = r"""
 """
 _FLAGS = re.VERBOSE | re.MULTILINE | re.DOTALL
 FIXED = re.compile(_FIXED, _FLAGS)
+_LINK = r"\[[^\]]*\]\([^)]*\)"
+# What is emphasised, perhaps with links; code and mathematics, in which asterisks are none.
+_EMPHASIS = re.compile(
+    rf"""
+    (?<![*\\])(?P<stars>\*{{1,3}})(?P<inside>(?![\s*])(?:{_LINK}|(?!\n\n)[^*`$])+?)(?P=stars)(?!\*)
+  | {_FIXED}
+""",
+    _FLAGS,
+)
 UNLINKED = re.compile(_FIXED + _UNLINKED, _FLAGS)
 
 
@@ -41,3 +50,29 @@ def rewrite(text: str, fixed: re.Pattern, change: Callable[[str], str]) -> str:
 def running(text: str) -> str:
     """Only the running text: without code, mathematics, links and HTML."""
     return FIXED.sub(" ", text)
+
+
+def emphasis_inside_links(text: str) -> str:
+    """`个**[词](…)**` as `个[**词**](…)`: asterisks between a letter and a bracket are shown, not obeyed.
+
+    That is CommonMark's rule (left- and right-flanking runs), made for languages with spaces between words:
+    where there are none, the links that the builder puts into emphasised words would break the emphasis.
+    """
+    return _EMPHASIS.sub(_inside_links, text)
+
+
+def _inside_links(found: re.Match) -> str:
+    inside, stars = found["inside"], found["stars"]
+    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    broken = inside and (inside[0] == "[" and before.isalnum() or inside[-1] == ")" and after.isalnum())
+    if not broken:
+        return found[0]
+    parts = rf"(?P<link>\[)(?P<text>[^\]]*)(?P<end>\]\([^)]*\))|(?P<plain>(?:(?!{_LINK}).)+)"
+    return re.sub(parts, lambda part: _emphasised(part, stars), inside, flags=re.DOTALL)
+
+
+def _emphasised(part: re.Match, stars: str) -> str:
+    if part["link"]:
+        return f"[{stars}{part['text']}{stars}{part['end']}"
+    words = part["plain"].strip()  # a space inside of the asterisks would be a mistake of the same kind
+    return part["plain"].replace(words, f"{stars}{words}{stars}") if words else part["plain"]
