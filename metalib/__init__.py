@@ -8,7 +8,7 @@ Everything works on a batch of tasks at once: the first dimension of every tenso
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "1.0.0"
+__version__ = "1.1.0.dev0"
 
 # Where each public name lives. They are imported when first used, so that `python -m metalib doctor` can
 # still say what is wrong where torch itself is missing.
