@@ -56,7 +56,7 @@ def build(out: Path, root: Path = ROOT) -> None:
     for language in sorted({page.language for page in made}):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "source")
-            stage(source, [page for page in made if page.language == language], root, where)
+            stage(source, made, language, root, where)
             sphinx(source, Path(folder), settings(language, made, where, out, STATIC))
             shutil.copytree(
                 Path(folder, "html"), out / ("" if language == "en" else language), dirs_exist_ok=True
@@ -73,13 +73,14 @@ def build(out: Path, root: Path = ROOT) -> None:
         raise ChapterError("\n".join(faults))
 
 
-def stage(folder: Path, chosen: list[Page], root: Path, where: address.Address) -> None:
+def stage(folder: Path, made: list[Page], language: str, root: Path, where: address.Address) -> None:
     """Write what Sphinx reads for one language: the home page, and a notebook for each page."""
     folder.mkdir()
-    for page in chosen:
-        notebook = turned(nbformat.read(root / page.file, as_version=4), page, where)
-        nbformat.write(notebook, folder / f"{page.name}.ipynb")
-    (folder / "index.md").write_text(home.text(chosen, root), "utf-8")
+    nbformat.write(home.notebook(made, language, root, where), folder / "index.ipynb")
+    for page in made:
+        if page.language == language:
+            notebook = turned(nbformat.read(root / page.file, as_version=4), page, where)
+            nbformat.write(notebook, folder / f"{page.name}.ipynb")
 
 
 def sphinx(source: Path, folder: Path, options: dict) -> None:

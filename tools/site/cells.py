@@ -84,6 +84,11 @@ def prediction(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNo
     return [showing(cell, asked.prediction(call.args[0].value, html_of(cell), page))]
 
 
+def anchor(cell: NotebookNode) -> str:
+    """What a link calls the laboratory that a cell shows."""
+    return f"laboratory-{cell.id}"
+
+
 def laboratory(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNode]:
     """A laboratory: the line that says how alive it is; then the live one, where it is written for pages,
     around its still picture, else what was recorded, else the picture."""
@@ -94,10 +99,10 @@ def laboratory(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNo
     line = f'<p class="metalib-fidelity">{said}</p>'
     if live is None:
         inside = fidelity.recorded(shown.name, shown.arguments, still, page) or f"<figure>{still}</figure>"
-        return [showing(cell, f'<div class="metalib-laboratory">{line}{inside}</div>')]
+        return [showing(cell, f'<div class="metalib-laboratory" id="{anchor(cell)}">{line}{inside}</div>')]
     initial = json.dumps(live_files.initial(live, shown.arguments), ensure_ascii=False)
     html = (
-        f'<div class="metalib-live" data-live="{live}" data-initial="{escape(initial)}"'
+        f'<div class="metalib-live" id="{anchor(cell)}" data-live="{live}" data-initial="{escape(initial)}"'
         f' data-language="{page.language}">{line}<figure>{still}</figure></div>'
     )
     return [showing(cell, html)]

@@ -18,7 +18,6 @@ class Pairs(SearchEnglish):
     """English words as English, Chinese ones as pairs of characters."""
 
     lang = "zh"
-    language_name = "Chinese"
     js_splitter_code = r"""
 var splitQuery = (query) =>
   (query.match(/[\u3400-\u9fff]+|[^\P{L}\u3400-\u9fff]+|[\p{N}_]+/gu) ?? []).flatMap((run) =>

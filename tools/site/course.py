@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,(.+)", re.DOTALL)
+LAUNCH = {"en": "Run this chapter", "zh": "运行本章"}
 LANGUAGES = {"en": ("zh", "中文", "In Chinese"), "zh": ("en", "English", "英文版")}
 
 
@@ -84,10 +85,17 @@ def page_context(app: Sphinx, name: str, _template: str, context: dict[str, Any]
 
 def page_buttons(app: Sphinx, name: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
     """The launch buttons in a page's header."""
-    page, buttons = page_of(app, name), context["header_buttons"]
+    page = page_of(app, name)
     if page in app.config.course_pages:
-        for text, address in launch_links(page, app.config.course_address).items():
-            buttons.append({"type": "link", "url": address, "text": text, "classes": "launch"})
+        links = launch_links(page, app.config.course_address)
+        buttons = [{"type": "link", "url": address, "text": text} for text, address in links.items()]
+        group = {
+            "type": "group",
+            "icon": "fas fa-rocket",
+            "tooltip": LAUNCH[page.language],
+            "buttons": buttons,
+        }
+        context["header_buttons"].append(group)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -9,7 +9,7 @@ from address import Address
 from page import Page
 
 HERE = Path(__file__).resolve().parent
-TITLE = {"en": "Learning to Learn", "zh": "学会学习"}
+TITLE = {"en": "Learning to Learn", "zh": "学习如何学习"}
 LANGUAGE = {"en": "en", "zh": "zh_CN"}
 SEARCH = {"en": "Search the course", "zh": "搜索课程"}
 CONTENTS = {"en": "On this page", "zh": "本页内容"}
@@ -49,7 +49,7 @@ def settings(language: str, made: list[Page], where: Address, out: Path, static:
             "home_page_in_toc": True,
             "search_bar_text": SEARCH[language],
             "toc_title": CONTENTS[language],
-            "icon_links": [],
+            "navbar_persistent": [],
             "logo": {"text": TITLE[language], "alt_text": TITLE[language]},
             "footer_content_items": "extra-footer.html",
             "extra_footer": "",
