@@ -4,8 +4,8 @@
     python tools/site/spelling.py DIR       another site
 
 Enchant looks words up in the system's British dictionary (Debian: libenchant-2-2 and hunspell-en-gb; its
-wheels for Windows and macOS have one). words.txt beside this file has the course's own words; names of authors
-stand in references.bib. Code, formulas and other languages are left alone.
+wheels for Windows and macOS have one). words.txt beside this file has the course's own words; names of
+authors stand in references.bib. Code, formulas and other languages are left alone.
 """
 
 from __future__ import annotations
