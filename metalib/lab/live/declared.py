@@ -44,7 +44,8 @@ class Live:
     laboratory: its class, by whose name chapters show it; controls, limits, labels and the first state are
     taken from an instance.
     module: its `live.js`.
-    texts: key -> sentence with gaps, marked by `N_`: the same as the Python painter's. Exported translated.
+    texts: key -> sentence with gaps, marked by `N_`: the same as the Python painter's. Exported translated;
+    a pair of texts, as `ngettext` has them, as the list of the one for 1 and the one for many.
     styles: key -> look, in matplotlib's names.
     data: () -> what the module cannot compute itself, such as weights, as a plain JSON object.
     reference: (state, result) -> {key: numbers}: what `compute` in the module must return under these keys,
@@ -57,7 +58,7 @@ class Live:
 
     laboratory: type[Laboratory]
     module: Path
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str | tuple[str, str]] = field(default_factory=dict)
     styles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: Callable[[], Mapping[str, Any]] = dict
     reference: Callable[[Any, Any], Mapping[str, Any]] = lambda state, result: {}
