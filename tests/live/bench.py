@@ -291,7 +291,7 @@ def unlike(python: Any, page: Any) -> str:
         )
     if isinstance(python, str) and isinstance(page, str):
         return "" if alike(python, page) else f"{page!r} in the page, {python!r} in Python"
-    if isinstance(python, float) and isinstance(page, int | float):
+    if python == LARGEST and isinstance(page, int | float):
         page = min(page, LARGEST)  # the size of a mark
     return "" if python == page else f"{page!r} in the page, {python!r} in Python"
 

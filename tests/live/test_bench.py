@@ -48,6 +48,8 @@ def test_numbers_agree_to_a_part_in_a_hundred_thousand(python, page, same):
         ("at −1.20", "at −1.21", True),
         ({"mark": {"size": 13.0, "dash": [1.0]}}, {"mark": {"size": 19, "dash": [1]}}, True),
         ({"mark": {"size": 13.0, "color": "#000000"}}, {"mark": {"size": 13, "color": "#111111"}}, False),
+        ({"mark": {"size": 13}}, {"mark": {"size": 17}}, True),
+        ({"mark": {"size": 10.0}}, {"mark": {"size": 17}}, False),
         ([{"text": "one"}], [], False),
     ],
 )

@@ -138,17 +138,18 @@ export function settings(controls, state, limits, say) {
   });
 }
 
-// A state whose numbers and choices are possible.
+// The state with numbers and choices that are possible: itself, where they all are.
 export function possible(state, controls, limits) {
-  const next = { ...state };
+  const mended = {};
   for (const { name, kind, low, high, options } of controls) {
+    const value = state[name];
     if (kind === "choice") {
       const known = limits[name] ?? options;
-      if (known.length && !known.some(([id]) => id === next[name])) next[name] = known[0][0];
+      if (known.length && !known.some(([id]) => id === value)) mended[name] = known[0][0];
     } else if (low !== undefined) {
       const [least, most] = limits[name] ?? [low, high];
-      next[name] = Math.min(most, Math.max(least, next[name]));
+      if (!(value >= least && value <= most)) mended[name] = Math.min(most, Math.max(least, value));
     }
   }
-  return next;
+  return Object.keys(mended).length ? { ...state, ...mended } : state;
 }

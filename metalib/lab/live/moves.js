@@ -4,7 +4,7 @@ const KEYS = new Set([
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",
   "Enter", " ", "Escape", "Delete", "Backspace", "+", "-", ..."0123456789",
 ]);
-const REACH = { mouse: 18, pen: 22, touch: 32 }; // CSS pixels by which a pointer may miss what it takes hold of
+const REACH = { mouse: 24, pen: 24, touch: 36 }; // CSS pixels by which a pointer may miss what it takes hold of
 const STILL = 10; // CSS pixels: a finger that moves less has tapped
 
 // `move(make)`: go to the state make(view), where it is one; `settle()`: show what was asked for now.
@@ -33,6 +33,12 @@ export function listen(panels, module, { tools, move, settle, label, described }
       });
     };
 
+    const canHold = (event) => (drag.grab(panels.view(), at, ...panels.place(at, event)) ?? null) !== null;
+    function letGo() {
+      held = down = null;
+      sheet.classList.remove("metalib-held");
+    }
+
     const handlers = {
       pointerdown(event) {
         if (!event.isPrimary || event.button > 0) return;
@@ -45,19 +51,21 @@ export function listen(panels, module, { tools, move, settle, label, described }
           grab(event); // what has come to where the pointer is goes along with it
         }
         if (held !== null || hover) sheet.setPointerCapture(event.pointerId);
+        sheet.classList.toggle("metalib-held", held !== null);
       },
       pointermove(event) {
         if (!event.isPrimary) return;
         if (held !== null) pull(event);
         else if (hover && (down || event.pointerType !== "touch")) point(event);
+        if (drag && !down) sheet.classList.toggle("metalib-near", canHold(event));
       },
       pointerup(event) {
         if (!event.isPrimary || !down) return;
         if (held !== null) pull(event);
         else if (down.finger && Math.hypot(event.clientX - down.x, event.clientY - down.y) < STILL) point(event);
-        held = down = null;
+        letGo();
       },
-      pointercancel() { held = down = null; }, // the page is being scrolled
+      pointercancel: letGo, // the page is being scrolled
       keydown(event) {
         if (!keys || event.target !== sheet || event.ctrlKey || event.altKey || event.metaKey || !KEYS.has(event.key)) return;
         event.preventDefault();

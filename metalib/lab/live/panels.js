@@ -35,7 +35,7 @@ export function makePanels(place, { panels, stacked = true }, styles, asked) {
     one.style.setProperty("--metalib-columns", columns.map((share) => `minmax(0, ${share}fr)`).join(" "));
   }
 
-  let wide = 0;
+  let wide = 0, seen = null;
   function measure() {
     wide = place.clientWidth; // of a root without a box of its own, in a narrow column, there is none
     const narrow = stacked && wide < NARROW;
@@ -56,7 +56,9 @@ export function makePanels(place, { panels, stacked = true }, styles, asked) {
 
   return {
     sheets: made.map((one) => one.sheet),
+    view: () => seen, // what is drawn
     draw(view) {
+      seen = view;
       const resolution = window.devicePixelRatio || 1, unit = within(1, wide / 720, 1.39), font = within(12, 11 + wide / 200, 16);
       const family = getComputedStyle(root).fontFamily;
       for (const { panel, plot, width, height } of made) {

@@ -63,8 +63,8 @@ export async function mount(place, { module, specification, env, initial = {} })
     const state = possible(wanted, controls, limitsOf(wanted));
     wanted = null;
     try {
-      const again = shown && JSON.stringify(state) === JSON.stringify(shown.state);
-      const view = viewOf(state, again ? shown.result : module.compute(state, env)), words = module.words(view);
+      const result = state === shown?.state ? shown.result : module.compute(state, env);
+      const view = viewOf(state, result), words = module.words(view);
       panels.draw(view);
       shown = view;
       panels.say(words);
