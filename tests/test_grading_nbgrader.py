@@ -197,10 +197,3 @@ def test_a_plain_autograder_gives_no_marks(course, tmp_path):
     hand_in(folder, "solution", "00_start_here", {exercise.id: exercise.solution_text})
     nbgrader(folder, "autograde", "00_start_here")
     assert marks(folder, "solution", "00_start_here") == {exercise.id: 0}
-
-
-def test_an_nbgrader_without_the_step_of_the_judge_is_refused():
-    from metalib.grading import nbgrader
-
-    with pytest.raises(ImportError, match=r"^nbgrader \d.* has no step Execute in which metalib could judge"):
-        nbgrader._with_judge([object])

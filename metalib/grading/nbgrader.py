@@ -6,7 +6,6 @@ A notebook without exercises of metalib is executed as nbgrader always does: a c
 import re
 from typing import Any
 
-import nbgrader
 from nbformat.v4 import new_output
 from nbgrader.converters.autograde import Autograde
 from nbgrader.preprocessors import Execute
@@ -17,7 +16,6 @@ from metalib import i18n
 from metalib.exercises import Outcome
 from metalib.grading.assignment import BEGIN, END, exercise_id
 from metalib.grading.submission import SECONDS, grade
-from metalib.i18n import _
 
 HIDDEN = re.compile(rf"\n?{BEGIN}.*?{END}", re.DOTALL)
 
@@ -67,19 +65,8 @@ def _show(cell: Any, outcome: Outcome) -> None:
     cell.outputs = [said, result]
 
 
-def _with_judge(steps: list[Any]) -> list[Any]:
-    """nbgrader's own steps, with the judge in the place of the execution.
-
-    Raises:
-        ImportError: there is no such step. Without it nothing would be marked, so nbgrader must not begin.
-    """
-    if Execute not in steps:
-        said = _(
-            "nbgrader {version} has no step {step} in which metalib could judge: "
-            "please install the version that requirements-grading.lock names."
-        )
-        raise ImportError(said.format(version=nbgrader.__version__, step="Execute"))
-    return [CourseJudge if step is Execute else step for step in steps]
-
-
-PREPROCESSORS = _with_judge(Autograde.autograde_preprocessors.default() or [])
+# nbgrader's own steps, with the judge in the place of the execution.
+PREPROCESSORS = [
+    CourseJudge if step is Execute else step for step in Autograde.autograde_preprocessors.default() or []
+]
+assert CourseJudge in PREPROCESSORS

@@ -24,6 +24,19 @@ from metalib.lab.distances.classify import (
     classify,
 )
 from metalib.lab.distances.geometry import WINDOW
+from metalib.lab.distances.looks import (
+    ARROW,
+    BANDS,
+    BORDER,
+    COLOURS,
+    CROSS,
+    DARK,
+    ORIGIN,
+    RING,
+    SPOKE,
+    STRONGEST,
+    prototype,
+)
 from metalib.lab.laboratory import Laboratory
 from metalib.lab.panels import Sheet, arrow, digit, line
 from metalib.lab.parts import ARROWS, Drag, Keys, View
@@ -33,16 +46,7 @@ from metalib.lab.words import Panel, Words
 
 REACH = 26  # pixels of a 1000 pixel wide picture: how near the pointer must be to take hold of a point
 
-COLOURS = (look.BLUE, look.ORANGE, look.GREEN, look.PURPLE, look.VERMILION)
-MARKERS = ("o", "s", "D", "p", "h")
-BANDS = 10  # shades of a region: one for each tenth of p
-STRONGEST = 0.75  # the opacity of a region where p is nearly 1
 UNIT = 66  # pixels of one unit of the plane
-INK: look.Style = {"linestyle": "none", "color": look.BLACK, "markeredgecolor": look.BLACK}
-ORIGIN = {**INK, "marker": "+", "markersize": 16, "markeredgewidth": 2}
-RING = {**INK, "marker": "o", "markerfacecolor": "none", "markersize": 34, "markeredgewidth": 1.8}
-CROSS = {**INK, "marker": "X", "markeredgecolor": "white", "markersize": 17, "markeredgewidth": 1.5}
-MARK = {**INK, "markerfacecolor": "white", "markeredgewidth": 3.6, "clip_on": False}
 
 
 def moved(state: DistanceState, number: int, x: float, y: float) -> DistanceState:
@@ -137,22 +141,19 @@ class DistancePainter(Painter):
         self.plane.grid(False)
         self.regions = Regions(self.plane)
         self.plane.add_artist(self.regions)
-        dark: look.Style = {"colors": "#444444", "animated": True}
-        self.borders = LineCollection([], linewidths=1.6, **dark)
-        self.spokes = LineCollection([], linewidths=1.2, linestyles=[(0, (1, 2.5))], **dark)
+        self.borders, self.spokes = (LineCollection([], animated=True, **style) for style in (BORDER, SPOKE))
         for lines in (self.borders, self.spokes):
             self.plane.add_collection(lines, autolim=False)
         self.origin = line(self.plane, **ORIGIN)
         self.origin.set_data([0], [0])
-        self.arrow = arrow(self.plane, mutation_scale=22, linewidth=3.2, color=look.BLACK)
+        self.arrow = arrow(self.plane, mutation_scale=22, **ARROW)
         self.ring, self.query = line(self.plane, **RING), line(self.plane, **CROSS)
         self.marks = [self._mark(self.plane, number, 23) for number in range(MAX_CLASSES)]
         self._build_bars(sheet)
 
     def _mark(self, axes: Axes, number: int, size: float, moves: bool = True) -> tuple[Line2D, Line2D]:
         """A prototype's mark, and its number inside."""
-        style = {**MARK, "marker": MARKERS[number], "markeredgecolor": COLOURS[number], "markersize": size}
-        mark = line(axes, moves=moves, **style)
+        mark = line(axes, moves=moves, **prototype(number, size))
         return mark, digit(axes, number + 1, bold=True, moves=moves, clip_on=False)
 
     def _build_bars(self, sheet: Sheet) -> None:
@@ -161,7 +162,7 @@ class DistancePainter(Painter):
         sheet.text(self.distance_at, 36, "d", moves=False, ha="right")
         sheet.text(self.bar_at, 36, _("softmax of −d / T"), moves=False)
         sheet.text(self.p_at, 36, "p", moves=False, ha="right")
-        axis = sheet.line(moves=False, color="#444444", linewidth=1)
+        axis = sheet.line(moves=False, color=DARK, linewidth=1)
         axis.set_data([self.bar_at] * 2, [self.rows[0] - 30, self.rows[-1] + 30])
         self.bars = sheet.bars(facecolors=COLOURS)
         large: look.Style = {"ha": "right", "fontsize": look.TEXT}

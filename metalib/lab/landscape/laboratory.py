@@ -17,6 +17,19 @@ from metalib import look
 from metalib.i18n import N_, _
 from metalib.lab.controls import choice, hidden, log_slider, optional, point, whole_slider
 from metalib.lab.laboratory import Laboratory
+from metalib.lab.landscape import looks
+from metalib.lab.landscape.looks import (
+    AVERAGE_BEST,
+    GREYS,
+    JOINT,
+    LEVEL_TEXT,
+    LEVELS,
+    LINES,
+    MAML_BEST,
+    TASKS,
+    THETA,
+    TRAIL,
+)
 from metalib.lab.landscape.objectives import (
     FAR,
     METHODS,
@@ -35,24 +48,6 @@ from metalib.lab.words import Entry, Panel, Words
 from metalib.tasks.landscapes import LANDSCAPES, NAMES, Landscape
 
 MAX_STEPS, MAX_MOVES = 5, 60
-LEVELS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
-GREYS = [str(grey) for grey in np.linspace(1.0, 0.78, len(LEVELS) + 1)]
-TASKS = ((look.PURPLE, "o"), (look.ORANGE, "s"), (look.SKY, "^"))
-ARROW_LOOKS: dict[str, look.Style] = {
-    "maml": {"color": look.BLUE, "linestyle": "-"},
-    "fomaml": {"color": look.VERMILION, "linestyle": (0, (4, 1.5))},
-    "reptile": {"color": look.DARK_GREEN, "linestyle": (0, (1.2, 1.2))},
-}
-INK: look.Style = {"color": look.BLACK, "linestyle": "none", "markeredgecolor": "white"}
-THETA: look.Style = {"marker": "D", "markersize": 11, **INK}
-AVERAGE_BEST: look.Style = {"marker": "P", "markersize": 15, **INK}
-MAML_BEST: look.Style = {
-    "marker": "*",
-    "markersize": 19,
-    **INK,
-    "color": look.YELLOW,
-    "markeredgecolor": look.BLACK,
-}
 
 
 @dataclass(frozen=True)
@@ -147,18 +142,14 @@ class LandscapePainter(Painter):
         self.marks, self.trails, self.thetas = [], [], []
         for axes in self.panels:
             axes.grid(False)
-            self.trails.append(line(axes, color=look.BLACK, marker=".", markersize=5, linewidth=1.4))
+            self.trails.append(line(axes, **TRAIL))
             self.marks.append([line(axes, **mark) for mark in (AVERAGE_BEST, MAML_BEST)])
             self.thetas.append(line(axes, **THETA))
-        self.ways = []
-        for colour, marker in TASKS:
-            way = line(self.left, color=colour, linewidth=2.4, marker=".", markersize=6)
-            end = line(self.left, color=colour, linestyle="none", marker=marker, markersize=9)
-            end.set_markeredgecolor(look.BLACK)
-            self.ways.append((way, end))
-        size: look.Style = {"mutation_scale": 20, "linewidth": 3}
-        self.arrows = {method: arrow(self.right, **size, **style) for method, style in ARROW_LOOKS.items()}
-        self.joint = arrow(self.left, color=look.BLACK, **size)
+        self.ways = [(line(self.left, **task["way"]), line(self.left, **task["end"])) for task in TASKS]
+        self.arrows = {
+            method: arrow(self.right, mutation_scale=20, **style) for method, style in looks.ARROWS.items()
+        }
+        self.joint = arrow(self.left, mutation_scale=20, **JOINT)
 
     def update(self, state: LandscapeState, result: LandscapeResult) -> None:
         # Contours are made anew where they have changed: on the right with every α, on the left seldom.
@@ -205,19 +196,18 @@ class LandscapePainter(Painter):
             axes.set(xlim=land.window[:2], ylim=land.window[2:], xlabel=labels[0], ylabel=labels[1])
             self.renew()
         bands = axes.contourf(x, y, values, levels=(0, *LEVELS, 1e7), colors=GREYS, antialiased=False)
-        lines = axes.contour(x, y, values, levels=LEVELS, colors="#8a8f98", linewidths=1.0)
-        axes.clabel(lines, fontsize=look.SMALL, fmt="%g", colors="#4a4f57")
+        lines = axes.contour(
+            x, y, values, levels=LEVELS, colors=LINES["color"], linewidths=LINES["linewidth"]
+        )
+        axes.clabel(lines, fontsize=look.SMALL, fmt="%g", colors=LEVEL_TEXT)
         parts = [bands, lines, *lines.labelTexts]
         if axes is self.right:
             return self.scenery[axes].put(parts)
-        for losses, centre, (colour, marker) in zip(
-            land.loss(points[None]), land.centres, TASKS, strict=False
-        ):
-            level = [0.25 * float(np.median(losses))]
-            ring = axes.contour(x, y, losses, levels=level, colors=[colour], linewidths=1.8, linestyles="--")
-            (mark,) = axes.plot(*centre, marker, color="white", markersize=9)
-            mark.set(markeredgecolor=colour, markeredgewidth=2)
-            parts += [ring, mark]
+        for losses, centre, task in zip(land.loss(points[None]), land.centres, TASKS, strict=False):
+            level, ring = [0.25 * float(np.median(losses))], task["ring"]
+            dashes: look.Style = {"linewidths": ring["linewidth"], "linestyles": ring["linestyle"]}
+            parts.append(axes.contour(x, y, losses, levels=level, colors=[ring["color"]], **dashes))
+            parts += axes.plot(*centre, **task["centre"])
         self.scenery[axes].put(parts)
 
     def words(self, state: LandscapeState, result: LandscapeResult) -> Words:
@@ -227,13 +217,13 @@ class LandscapePainter(Painter):
         )
         marks = (("θ", THETA), (_("average's best"), AVERAGE_BEST), (_("MAML's best"), MAML_BEST))
         left = [Entry(text, look_) for text, look_ in marks]
-        left.append(Entry(_("downhill"), {"color": look.BLACK, "linewidth": 3}))
+        left.append(Entry(_("downhill"), JOINT))
         right = []
-        for method, style in ARROW_LOOKS.items():
+        for method, style in looks.ARROWS.items():
             text = _(METHODS[method])
             if method != "maml":
                 text = _("{method}: cosine {c}").format(method=text, c=look.signed(result.cosine(method)))
-            right.append(Entry(text, {"linewidth": 3, **style}))
+            right.append(Entry(text, style))
         panels = (Panel(0.058, 0.54, titles[0], left), Panel(0.558, 1.0, titles[1], right))
         return Words(panels, remark(state, result))
 

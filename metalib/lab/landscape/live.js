@@ -1,0 +1,380 @@
+// The loss-landscape laboratory in the page: what laboratory.py and objectives.py beside it do in Python.
+// Losses, gradients and Hessians in closed form, number by number: θ may be dragged faster than arrays are made.
+
+// What the landscapes are comes from Python. A few optima are kept: θ can be dragged without finding them again.
+export function prepare(data) {
+  return { ...data, known: new Map() };
+}
+
+// One landscape's formulas. `at(x, y)` goes to a point; then `loss(t)`, and `slope(t)`, which leaves gradient and, if
+// asked, Hessian of task t in `gx, gy` and `xx, xy, yy`.
+class Bowls {
+  constructor(land) {
+    Object.assign(this, land);
+  }
+
+  at(x, y) {
+    this.x = x;
+    this.y = y;
+  }
+
+  loss(t) {
+    const dx = this.x - this.centres[t][0], dy = this.y - this.centres[t][1];
+    const [[a, b], [c, d]] = this.matrices[t];
+    return 0.5 * (dx * a * dx + dx * b * dy + dy * c * dx + dy * d * dy);
+  }
+
+  slope(t) {
+    const dx = this.x - this.centres[t][0], dy = this.y - this.centres[t][1];
+    const [[a, b], [c, d]] = this.matrices[t];
+    this.gx = a * dx + b * dy;
+    this.gy = c * dx + d * dy;
+    this.xx = a;
+    this.xy = b;
+    this.yy = d;
+  }
+}
+
+class Waves {
+  constructor(land) {
+    Object.assign(this, land);
+  }
+
+  at(amplitude, phase) {
+    this.a = amplitude;
+    this.sin = Math.sin(phase);
+    this.cos = Math.cos(phase);
+  }
+
+  loss(t) {
+    const r = this.a * this.cos - this.targets[t][0], q = -this.a * this.sin - this.targets[t][1];
+    return this.sinSquare * (r * r) + this.cosSquare * (q * q);
+  }
+
+  slope(t, curved = false) {
+    const { a, sin, cos } = this, [u, v] = this.targets[t];
+    const r = a * cos - u, q = -a * sin - v;
+    let s = 2 * this.sinSquare * r, c = 2 * this.cosSquare * q;
+    this.gx = s * cos - c * sin;
+    this.gy = -a * (s * sin + c * cos);
+    if (!curved) return;
+    s = 2 * this.sinSquare;
+    c = 2 * this.cosSquare;
+    this.xx = s * (cos * cos) + c * (sin * sin);
+    this.xy = a * sin * cos * (c - s) - s * r * sin - c * q * cos;
+    this.yy = a * a * (s * (sin * sin) + c * (cos * cos)) - a * (s * r * cos - c * q * sin);
+  }
+}
+
+function land(name, env) {
+  const found = env.landscapes[name];
+  return found.matrices ? new Bowls(found) : new Waves(found);
+}
+
+const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+const length = ([x, y]) => Math.sqrt(x * x + y * y);
+
+// Each task's parameters after every inner step from θ: path[step][task] = [x, y].
+function innerPath(land, theta, alpha, steps, far) {
+  const path = [land.centres.map(() => theta)];
+  for (let step = 0; step < steps; step++) {
+    path.push(path.at(-1).map(([x, y], t) => {
+      land.at(x, y);
+      land.slope(t);
+      return [clip(x - alpha * land.gx, -far, far), clip(y - alpha * land.gy, -far, far)];
+    }));
+  }
+  return path;
+}
+
+// The mean over the tasks of the loss after k inner steps from (x, y); with none, the average loss.
+function objective(land, x, y, alpha, steps, far) {
+  const tasks = land.centres.length;
+  let sum = 0;
+  for (let t = 0; t < tasks; t++) {
+    let px = x, py = y;
+    for (let step = 0; step < steps; step++) {
+      land.at(px, py);
+      land.slope(t);
+      px = clip(px - alpha * land.gx, -far, far);
+      py = clip(py - alpha * land.gy, -far, far);
+    }
+    land.at(px, py);
+    sum += land.loss(t);
+  }
+  return sum / tasks;
+}
+
+// What each method subtracts from θ, times β: the means over the tasks of
+//   MAML (I − αH₀) … (I − αH_{k−1}) ∇L(θ_k); first-order MAML ∇L(θ_k); Reptile (θ − θ_k)/(αk); joint training ∇L(θ₀).
+function directions(land, theta, alpha, steps, far) {
+  const path = innerPath(land, theta, alpha, steps, far);
+  const sums = { maml: [0, 0], fomaml: [0, 0], reptile: [0, 0], joint: [0, 0] };
+  const add = (method, x, y) => {
+    sums[method][0] += x;
+    sums[method][1] += y;
+  };
+  for (let t = 0; t < land.centres.length; t++) {
+    const slopes = path.map((places) => {
+      land.at(...places[t]);
+      land.slope(t, true);
+      return { x: land.gx, y: land.gy, xx: land.xx, xy: land.xy, yy: land.yy };
+    });
+    const first = slopes[0], last = slopes[steps], met = steps ? slopes.slice(0, -1) : slopes;
+    let { x, y } = last;
+    for (let step = steps - 1; step >= 0; step--) { // the last step's factor meets the gradient first
+      const { xx, xy, yy } = slopes[step];
+      [x, y] = [x - alpha * (xx * x + xy * y), y - alpha * (xy * x + yy * y)];
+    }
+    add("maml", x, y);
+    add("fomaml", last.x, last.y);
+    add("reptile", mean(met.map((slope) => slope.x)), mean(met.map((slope) => slope.y)));
+    add("joint", first.x, first.y);
+  }
+  for (const sum of Object.values(sums)) sum.forEach((value, axis) => { sum[axis] = value / land.centres.length; });
+  return sums;
+}
+
+// `moves` outer steps from θ, or fewer where they leave for good.
+function descent(land, theta, { alpha, steps, method, beta, moves }, far) {
+  const trail = [theta];
+  for (let move = 0; move < moves; move++) {
+    const way = directions(land, trail.at(-1), alpha, steps, far)[method];
+    const next = trail.at(-1).map((value, axis) => value - beta * way[axis]);
+    if (!next.every((value) => Math.abs(value) < far)) break;
+    trail.push(next);
+  }
+  return trail;
+}
+
+// n numbers evenly from low to high, as numpy.linspace has them.
+function spread(low, high, n) {
+  const step = (high - low) / (n - 1);
+  return Array.from({ length: n }, (_, i) => (i === n - 1 ? high : i * step + low));
+}
+
+// Where in the window `value(x, y)` is lowest: a grid, again and again finer.
+function lowest(value, [left, right, bottom, top]) {
+  let centre = [(left + right) / 2, (bottom + top) / 2], reach = [right - left, top - bottom];
+  for (let round = 0; round < 12; round++) {
+    const xs = spread(centre[0] - reach[0] / 2, centre[0] + reach[0] / 2, 41).map((x) => clip(x, left, right));
+    const ys = spread(centre[1] - reach[1] / 2, centre[1] + reach[1] / 2, 41).map((y) => clip(y, bottom, top));
+    let least = Infinity;
+    for (const y of ys) {
+      for (const x of xs) {
+        const found = value(x, y);
+        if (found < least) {
+          least = found;
+          centre = [x, y];
+        }
+      }
+    }
+    reach = reach.map((part) => part * 0.2);
+  }
+  return centre;
+}
+
+// The mean loss after k steps over the window, row by row from the bottom, and where it is lowest.
+function surface(name, alpha, steps, env) {
+  const key = `${name} ${steps ? alpha : 0} ${steps}`; // with no step every α is the same
+  if (!env.known.has(key)) {
+    const place = land(name, env), value = (x, y) => objective(place, x, y, alpha, steps, env.far);
+    const [left, right, bottom, top] = place.window;
+    const xs = spread(left, right, 61), ys = spread(bottom, top, 51), values = new Float64Array(61 * 51);
+    ys.forEach((y, row) => xs.forEach((x, column) => { values[61 * row + column] = clip(value(x, y), 1e-9, 1e6); }));
+    if (env.known.size > 50) env.known.clear();
+    env.known.set(key, { key, xs, ys, values, best: lowest(value, place.window) });
+  }
+  return env.known.get(key);
+}
+
+export function compute(state, env) {
+  const place = land(state.landscape, env), { alpha, steps } = state;
+  const trail = descent(place, state.theta ?? place.start, state, env.far), theta = trail.at(-1);
+  const path = innerPath(place, theta, alpha, steps, env.far);
+  const losses = path.map((places) => places.map((at, t) => {
+    place.at(...at);
+    return place.loss(t);
+  }));
+  const ways = directions(place, theta, alpha, steps, env.far);
+  const average = surface(state.landscape, alpha, 0, env), maml = surface(state.landscape, alpha, steps, env);
+  const found = env.methods.map((method) => ways[method]);
+  const cosines = found.map(([x, y]) => {
+    const long = length([x, y]) * length(ways.maml);
+    return long > 1e-12 ? (x * ways.maml[0] + y * ways.maml[1]) / long : NaN;
+  });
+  return {
+    trail, theta, path, losses, directions: found, cosines, optima: [average.best, maml.best],
+    lost: trail.length <= state.moves, average: average.values, maml: maml.values, scenes: { average, maml },
+  };
+}
+
+// Another landscape begins at its own start.
+export function follow(before, after) {
+  const moved = String(after.theta) !== String(before.theta);
+  return after.landscape !== before.landscape && !moved ? { ...after, theta: null, moves: 0 } : after;
+}
+
+// The picture. Left: the average loss, each task's inner steps. Right: MAML's objective, the methods' arrows.
+
+function scenery(plot, view, surface, rings) {
+  const { env, styles, texts, state } = view, place = land(state.landscape, env);
+  const { xs, ys, values } = surface;
+  plot.contour(xs, ys, values, env.levels, { ...styles.lines, colors: env.greys, labels: env.levelText });
+  if (!rings) return;
+  place.centres.forEach(([x, y], t) => {
+    const losses = new Float64Array(values.length);
+    ys.forEach((y, row) => xs.forEach((x, column) => {
+      place.at(x, y);
+      losses[61 * row + column] = place.loss(t);
+    }));
+    plot.contour(xs, ys, losses, [0.25 * median(losses)], styles[`ring ${t}`]);
+    plot.line([x], [y], styles[`centre ${t}`]);
+  });
+}
+
+function median(numbers) {
+  const sorted = Float64Array.from(numbers).sort(), middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+// The whole numbers from low to high.
+function whole(low, high) {
+  return Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, i) => Math.ceil(low) + i);
+}
+
+function frame(plot, view, surface, rings) {
+  const { window: [left, right, bottom, top], axes } = view.env.landscapes[view.state.landscape];
+  const [xlabel, ylabel] = axes.map((name) => view.texts[name] ?? name);
+  const xticks = whole(left, right), yticks = whole(bottom, top);
+  plot.axes({ x: [left, right], y: [bottom, top], xlabel, ylabel, xticks, yticks, grid: false });
+  plot.still(surface.key, () => scenery(plot, view, surface, rings));
+}
+
+function marks(plot, { result, styles }) {
+  plot.line(result.trail.map(([x]) => x), result.trail.map(([, y]) => y), styles.trail);
+  result.optima.forEach(([x, y], i) => plot.line([x], [y], styles[i ? "maml's best" : "average's best"]));
+  plot.line([result.theta[0]], [result.theta[1]], styles.theta);
+}
+
+// The arrows point downhill. Their lengths go with the square roots of the gradients', on one scale: a gradient a tenth
+// as long as another is still seen, and all shrink near an optimum.
+function arrows(plot, methods, { result, env, styles }) {
+  const ways = methods.map((method) => result.directions[env.methods.indexOf(method)]);
+  const lengths = ways.map(length), longest = Math.max(...lengths);
+  const [x, y] = result.theta;
+  methods.forEach((method, i) => {
+    const scale = 1.4 * longest / (longest + 0.15) / Math.max(Math.sqrt(longest * lengths[i]), 1e-12);
+    const [dx, dy] = ways[i].map((part) => -scale * part);
+    const seen = length([dx, dy]) > 0.02 && Math.abs(x) < 100 && Math.abs(y) < 100;
+    if (seen) plot.arrow(x, y, x + dx, y + dy, styles[method]);
+  });
+}
+
+export const panels = [
+  {
+    name: "average", ratio: 0.84, share: 0.5,
+    draw(plot, view) {
+      frame(plot, view, view.result.scenes.average, true);
+      marks(plot, view);
+      view.result.path[0].forEach((_, t) => {
+        const way = view.result.path.map((places) => places[t]);
+        plot.line(way.map(([x]) => x), way.map(([, y]) => y), view.styles[`way ${t}`]);
+        plot.line([way.at(-1)[0]], [way.at(-1)[1]], view.styles[`end ${t}`]);
+      });
+      arrows(plot, ["joint"], view);
+    },
+  },
+  {
+    name: "maml", ratio: 0.84, share: 0.5,
+    draw(plot, view) {
+      frame(plot, view, view.result.scenes.maml, false);
+      marks(plot, view);
+      arrows(plot, ["maml", "fomaml", "reptile"], view);
+    },
+  },
+];
+
+// Words.
+
+export function words(view) {
+  const { result, env, texts, styles, tools } = view, entry = (text, mark) => ({ text, mark: styles[mark] });
+  const titles = [result.losses[0], result.losses.at(-1)].map((losses) => tools.number(mean(losses)));
+  const cosine = (method) => tools.fill(texts.cosine, {
+    method: texts[method], c: tools.signed(result.cosines[env.methods.indexOf(method)]),
+  });
+  return {
+    panels: [
+      {
+        title: tools.fill(texts["title average"], { value: titles[0] }),
+        legend: [
+          entry("θ", "theta"), entry(texts["average's best"], "average's best"),
+          entry(texts["maml's best"], "maml's best"), entry(texts.downhill, "joint"),
+        ],
+      },
+      {
+        title: tools.fill(texts["title maml"], { value: titles[1] }),
+        legend: [entry(texts.maml, "maml"), entry(cosine("fomaml"), "fomaml"), entry(cosine("reptile"), "reptile")],
+      },
+    ],
+    remark: remark(view),
+  };
+}
+
+// A sentence where a rate is too large, else nothing.
+function remark({ state, result, texts, tools }) {
+  if (result.lost) {
+    const gaps = { move: result.trail.length, method: texts[state.method], beta: state.beta };
+    return tools.fill(texts.lost, gaps);
+  }
+  const [before, after] = [result.losses[0], result.losses.at(-1)];
+  const worse = before.map((_, t) => t).filter((t) => after[t] > before[t] * (1 + 1e-9));
+  if (!worse.length) return "";
+  const task = worse.reduce((worst, t) => (after[t] > after[worst] ? t : worst));
+  return tools.fill(texts.worse, {
+    task: task + 1, before: tools.number(before[task]), after: tools.number(after[task]), alpha: state.alpha,
+  });
+}
+
+export function describe({ state, result, env, texts, tools }) {
+  const [theta, average, maml] = [result.theta, ...result.optima].map(tools.point);
+  const tasks = env.landscapes[state.landscape].centres.map((centre, t) => tools.fill(texts.task, {
+    task: t + 1, centre: tools.point(centre),
+    before: tools.number(result.losses[0][t]), after: tools.number(result.losses.at(-1)[t]),
+  }));
+  return [tools.fill(texts.places, { theta, average, maml }), ...tasks].join(" ");
+}
+
+// Moves.
+
+function inside([left, right, bottom, top], x, y) {
+  return left <= x && x <= right && bottom <= y && y <= top;
+}
+
+// θ under the pointer, in whichever panel that is.
+export function touch({ state, env }, panel, x, y) {
+  return inside(env.landscapes[state.landscape].window, x, y) ? { ...state, theta: [x, y], moves: 0 } : null;
+}
+
+export const drag = {
+  grab: ({ result, tools }, panel, x, y) => (tools.near(panel, x, y, ...result.theta) <= tools.reach ? "θ" : null),
+  pull: (view, held, panel, x, y) => touch(view, panel, x, y),
+};
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+
+// Arrow keys move θ, Enter and Backspace play, Home returns.
+export function keys({ state, result, env }, { key, shift }) {
+  const { moves } = state;
+  if (key in ARROWS) {
+    const [left, right, bottom, top] = env.landscapes[state.landscape].window, step = shift ? 0.02 : 0.2;
+    const [x, y] = result.theta.map((value, axis) => value + step * ARROWS[key][axis]);
+    return { ...state, theta: [clip(x, left, right), clip(y, bottom, top)], moves: 0 };
+  }
+  if (key === "Enter" || key === " ") return { ...state, moves: Math.min(moves + 1, env.most) };
+  if (key === "Backspace") return { ...state, moves: Math.max(moves - 1, 0) };
+  return key === "Home" ? { ...state, theta: null, moves: 0 } : null;
+}
+
+export const play = { name: "moves", label: "play", interval: 200 };
