@@ -17,6 +17,8 @@ from __future__ import annotations
 import gettext
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -69,6 +71,18 @@ def use_language(code: str | None) -> None:
             )
         ) from error
     _language = short
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """A context in which metalib speaks the language `code`. Raises as `use_language`."""
+    global _language
+    before = _language
+    use_language(code)
+    try:
+        yield
+    finally:
+        _language = before
 
 
 def _(message: str) -> str:

@@ -303,3 +303,13 @@ print("imported")
     *guilty, last = answer.stdout.splitlines()
     assert last == "imported", answer.stderr
     assert guilty == []
+
+
+def test_speaking_gives_the_language_back_after_an_error_too():
+    before = i18n.language()
+    with pytest.raises(RuntimeError), i18n.speaking("zh"):
+        assert i18n._("One solution") == "一种解法"
+        raise RuntimeError
+    assert i18n.language() == before
+    with pytest.raises(ValueError, match="no language"), i18n.speaking("xx"):
+        pass

@@ -330,4 +330,5 @@ function render({ model, el }) {
   return () => clean_up.forEach((clean) => clean());
 }
 
+export { near };
 export default { render };

@@ -2,26 +2,95 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
+from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from asked import MODULES, places
 from page import Page
 
-STILL = {
-    "en": "A still picture: the laboratory moves in a notebook with a kernel.",
-    "zh": "静态图片：在有内核的笔记本中，这个实验室可以操作。",
-}
+import metalib
+from metalib.i18n import languages, speaking
+from metalib.lab import fidelity
+from metalib.lab.recording import RECORDINGS, record
+
+PACKAGE = Path(metalib.__file__).resolve().parent
+KEPT = PACKAGE.parent / "build" / "recorded"
+"""Recordings, in a folder named after what they were made of."""
+NOT_SHOWN = {"__pycache__", "exercises", "grading"}  # folders of metalib that no laboratory shows anything of
 
 
 def line(name: str, page: Page, live: bool, links: dict[str, str]) -> str:
-    """The sentence above a laboratory; `links` lead to where it runs with a kernel."""
-    return STILL[page.language]
+    """The sentence above a laboratory, as HTML; `links` lead to where it runs with a kernel."""
+    with speaking(page.language):
+        if live:
+            said = fidelity.live()
+        elif name in RECORDINGS:
+            tape = _page(name, page.language)
+            labels = [control["label"] for control in tape["controls"]]
+            said = fidelity.recorded(len(tape["positions"]), labels, RECORDINGS[name].note)
+        else:
+            said = fidelity.needs_kernel()
+        still, alive = (escape(text).replace("{places}", places(links)) for text in said)
+    if still == alive:
+        return still
+    return f'<span class="metalib-when-still">{still}</span><span class="metalib-when-live">{alive}</span>'
 
 
 def recorded(name: str, arguments: dict[str, Any], still: str, page: Page) -> str | None:
-    """A recorded laboratory in place of its still picture; None: there is none."""
-    return None
+    """A recorded laboratory around its still picture; None: there is none."""
+    if name not in RECORDINGS:
+        return None
+    moved = {key: value for key, value in arguments.items() if key in RECORDINGS[name].moved}
+    return (
+        f'<div class="metalib-recorded" data-near="recorded.js" data-recording="{name}"'
+        f' data-language="{page.language}" data-initial="{escape(json.dumps(moved))}">'
+        f"<figure>{still}</figure></div>"
+    )
 
 
 def write(folder: Path) -> None:
     """Write what recorded laboratories load into the site."""
+    (folder / "modules").mkdir(parents=True, exist_ok=True)
+    for file in (*MODULES.glob("*.js"), *(PACKAGE / "lab").glob("surface.[cj]s*")):
+        shutil.copyfile(file, folder / "modules" / file.name)
+    (folder / "recorded").mkdir(exist_ok=True)
+    for name in RECORDINGS:
+        for file in _kept(name).iterdir():
+            shutil.copyfile(file, folder / "recorded" / file.name)
+
+
+def _page(name: str, language: str) -> dict[str, Any]:
+    return json.loads((_kept(name) / f"{name}.{language}.json").read_text("utf-8"))
+
+
+@cache
+def _kept(name: str) -> Path:
+    """The folder that holds a laboratory's recording; it is made where there is none of metalib as it is."""
+    folder = KEPT / fingerprint() / name
+    if not folder.is_dir():
+        for old in KEPT.glob("*"):
+            if old.name != fingerprint():
+                shutil.rmtree(old)
+        tape, making = record(name, languages()), folder.with_suffix(".part")
+        making.mkdir(parents=True, exist_ok=True)
+        (making / f"{name}.bin").write_bytes(tape.pictures)
+        for language, said in tape.pages.items():
+            text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+            (making / f"{name}.{language}.json").write_text(text, encoding="utf-8")
+        making.rename(folder)
+    return folder
+
+
+@cache
+def fingerprint() -> str:
+    """Of all that a recording is made of."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*")):
+        if file.is_file() and not NOT_SHOWN & set(file.relative_to(PACKAGE).parts) and file.suffix != ".mo":
+            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
