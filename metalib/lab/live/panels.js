@@ -78,6 +78,11 @@ export function makePanels(place, { panels, stacked = true }, styles, asked) {
       const box = made[at].canvas.getBoundingClientRect(), { width, height, plot } = made[at];
       return plot.data(width * (event.clientX - box.left) / box.width, height * (event.clientY - box.top) / box.height);
     },
+    // And the other way: where in the window a place of a panel is.
+    inWindow(at, x, y) {
+      const box = made[at].canvas.getBoundingClientRect(), [left, top] = made[at].plot.pixel(x, y);
+      return [box.left + left * box.width / made[at].width, box.top + top * box.height / made[at].height];
+    },
     stop() {
       watcher.disconnect();
       for (const stop of stops) stop();

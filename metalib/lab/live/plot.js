@@ -141,9 +141,10 @@ export class Plot {
   rule(x1, y1, x2, y2, color) {
     const { pen } = this;
     pen.strokeStyle = color;
+    const crisp = (at) => (Math.round(at * this.resolution - 0.5) + 0.5) / this.resolution;
     pen.beginPath();
-    pen.moveTo(x1, y1);
-    pen.lineTo(x2, y2);
+    pen.moveTo(crisp(x1), crisp(y1));
+    pen.lineTo(crisp(x2), crisp(y2));
     pen.stroke();
   }
   font_(size, weight = "normal") {

@@ -15,7 +15,8 @@ import { allInWords, element, keepRoom } from "./words.js";
 const PEACE = 800; // milliseconds without a change before a screen reader is told
 let count = 0;
 
-// Put a laboratory into `place`. Returns {state, result, set(values), close()}: what the picture shows now.
+// Put a laboratory into `place`. Returns {state, result, set(values), inWindow(panel, x, y), close()}: what the picture
+// shows now, and where in the window something of it is.
 export async function mount(place, { module, specification, env, initial = {} }) {
   const { controls, texts, styles } = specification;
   const { mountPad } = module.pad ? await import("./pad.js") : {};
@@ -92,7 +93,7 @@ export async function mount(place, { module, specification, env, initial = {} })
   function move(make) {
     try {
       const next = make(shown);
-      if (next) ask(next);
+      if (next && next !== newest()) ask(next);
     } catch (error) {
       failed(error.message);
     }
@@ -131,6 +132,7 @@ export async function mount(place, { module, specification, env, initial = {} })
   return {
     get state() { return shown.state; },
     get result() { return shown.result; },
+    inWindow: panels.inWindow,
     set(values) {
       move(() => follow({ ...newest(), ...values }));
       settle();
