@@ -34,10 +34,20 @@ LONG = re.compile(r"\d\d/[\w-]+|board")
 STATE = """() => {
   const slide = document.querySelector(".slide.current"), sheet = slide.firstElementChild;
   const box = sheet.getBoundingClientRect();
+  const wider = (e) => e.scrollWidth > e.clientWidth;
+  const tooNarrow = (menu) => {  // for the longest of its choices
+    const asItLikes = menu.cloneNode(true);
+    asItLikes.style.cssText = "position: absolute; width: max-content; max-width: none";
+    menu.after(asItLikes);
+    const wanted = asItLikes.offsetWidth;
+    asItLikes.remove();
+    return menu.offsetWidth < wanted;
+  };
   return {name: slide.dataset.name, scrolls: slide.classList.contains("scrolls"), bottom: box.bottom,
           right: box.right, floor: slide.getBoundingClientRect().bottom,
           letters: 20 * sheet.style.zoom, widest: (innerWidth - 48) / 1000,
-          cut: [...slide.querySelectorAll(".widget-label, button")].some(e => e.scrollWidth > e.clientWidth),
+          cut: [...slide.querySelectorAll(".widget-label, button, pre")].some(wider) ||
+               [...slide.querySelectorAll("select")].some(tooNarrow),
           errors: slide.innerText.includes("Error displaying widget"),
           raw: /\\$[^$\\n]+\\$/.test(slide.innerText),
           empty: !sheet.querySelector("img, pre, p, li, table, canvas, .metalib-surface, .metalib-question")};
@@ -201,6 +211,69 @@ def test_a_prediction_is_answered_on_its_slide(talk):
     here, state = talk.name(), talk.state()
     assert state["bottom"] <= state["floor"] + 1 or state["scrolls"]
     assert talk.press("ArrowRight") != here, "after an answer the keys turn slides again"
+
+
+def test_a_choice_by_pointer_leaves_the_arrows_to_the_slides(talk):
+    """A lecturer clicks on what the class voted for, then turns the slide: no other answer may open."""
+    choices = to_a(talk, ".metalib-quiz fieldset").locator("input[type=radio]")
+    said = talk.page.locator(".slide.current .metalib-quiz fieldset").first.locator(".why")
+    here, chosen = talk.name(), "input => input.checked"
+    choices.first.click()
+    opened = said.inner_text()
+    assert opened and talk.press("ArrowRight") != here
+    assert talk.press("ArrowLeft") == here
+    assert choices.first.evaluate(chosen) and said.inner_text() == opened
+    talk.page.locator(".slide.current .metalib-quiz fieldset label").first.locator("span").click()
+    assert talk.press("ArrowRight") != here, "a click on the words is a click on the button"
+    # Whoever works by keyboard keeps the arrows, until Escape; a clicker turns the slide at any time.
+    talk.press("ArrowLeft")
+    choices.first.focus()
+    assert talk.press("ArrowDown") == here and choices.nth(1).evaluate(chosen)
+    assert talk.press("Escape", "ArrowRight") != here
+    talk.press("ArrowLeft")
+    choices.first.focus()
+    assert talk.press("PageDown") != here
+
+
+def test_a_menu_that_was_set_by_pointer_leaves_the_arrows_to_the_slides(talk):
+    to_a(talk, ".noUi-handle")
+    here = talk.name()
+    talk.page.evaluate("""() => {
+      const menu = Object.assign(document.createElement("select"), {id: "tried"});
+      menu.append(new Option("a"), new Option("b"));
+      document.querySelector(".slide.current .sheet").prepend(menu);
+    }""")
+    menu = talk.page.locator("#tried")
+    menu.focus()
+    assert talk.press("ArrowRight") == here
+    menu.dispatch_event("pointerdown")  # its list is the system's own, out of a test's reach
+    menu.select_option("b")
+    assert talk.press("ArrowRight") != here and menu.evaluate("menu => menu.value") == "b"
+    menu.evaluate("menu => menu.remove()")
+
+
+def test_lines_that_are_too_wide_get_smaller_letters_and_break_only_where_those_are_too_small(talk):
+    to_a(talk, ".noUi-handle")
+    made = talk.page.evaluate("""async () => {
+      const sheet = document.querySelector(".slide.current .sheet");
+      const lines = [60, 130, 400].map((length) => {
+        const pre = document.createElement("pre");
+        pre.textContent = "one line ".repeat(length).slice(0, length);
+        sheet.append(pre);
+        return pre;
+      });
+      dispatchEvent(new Event("resize"));
+      await new Promise((done) => setTimeout(done, 200));
+      const seen = lines.map((pre) => ({letters: parseFloat(getComputedStyle(pre).fontSize),
+        cut: pre.scrollWidth > pre.clientWidth, breaks: pre.classList.contains("breaks")}));
+      lines.forEach((pre) => pre.remove());
+      dispatchEvent(new Event("resize"));
+      return seen;
+    }""")
+    short, wide, endless = made
+    assert not any(each["cut"] for each in made)
+    assert short["letters"] > wide["letters"] > endless["letters"] >= 0.6 * short["letters"] - 0.1
+    assert [each["breaks"] for each in made] == [False, False, True]
 
 
 def test_the_presenters_page_follows_and_leads(talk):

@@ -15,6 +15,7 @@
     const sheet = slide.firstElementChild;
     const widest = (innerWidth - 48) / 1000;
     if (afresh) sheet.style.zoom = widest;
+    sheet.querySelectorAll("pre").forEach(narrow);
     const zoom = Number(sheet.style.zoom) || widest;
     const height = sheet.getBoundingClientRect().height;
     if (height > slide.clientHeight) {
@@ -22,6 +23,15 @@
       sheet.style.zoom = wanted < SMALLEST * widest ? Math.min(zoom, 0.9 * widest) : wanted;
     }
     slide.classList.toggle("scrolls", sheet.getBoundingClientRect().height > slide.clientHeight + 1);
+  }
+
+  // Lines that are wider than the slide get smaller letters; they break only where those would be too small.
+  function narrow(pre) {
+    if (pre.scrollWidth <= pre.clientWidth) return;
+    const room = pre.clientWidth / pre.scrollWidth;
+    const size = Number.parseFloat(getComputedStyle(pre).fontSize);
+    pre.style.fontSize = `${Math.max(0.99 * room, SMALLEST) * size}px`;
+    pre.classList.toggle("breaks", 0.99 * room < SMALLEST);
   }
 
   function tell() {
@@ -80,16 +90,28 @@
   const CLICKER = { PageDown: () => turn(1), PageUp: () => turn(-1) };
 
   // What has the focus and needs keys itself: a slider, a field, a picture that listens. A button needs few.
+  // A choice made by pointer is made: it keeps no keys but Enter, which opens a prediction.
   const OWN = "input, select, textarea, [contenteditable], [role=slider], [tabindex='0']:not(button)";
+  const CHOICES = "input[type=radio], input[type=checkbox], select";
+  let pointed = false; // the last thing that happened was the pointer's
+  let chosen = null;
+  addEventListener("pointerdown", () => (pointed = true), true);
+  addEventListener("focusin", () => (chosen = null));
+  for (const kind of ["click", "change"]) {
+    addEventListener(kind, ({ target }) => {
+      if (pointed && target.matches(CHOICES)) chosen = target;
+    });
+  }
   function owner(key) {
     const focused = document.activeElement;
-    if (!focused || focused === document.body) return false;
+    if (!focused || focused === document.body || (focused === chosen && key !== "Enter")) return false;
     return focused.closest(OWN) || (focused.closest("button, a, summary") && [" ", "Enter"].includes(key));
   }
 
   addEventListener(
     "keydown",
     (event) => {
+      pointed = false;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       if (key === "Escape") {
