@@ -1,6 +1,7 @@
 """The prototype laboratory without a browser: its answers against metalib's ProtoNet, its plane against a
 singular value decomposition, its regions against brute force, its picture, the pointer and the keys."""
 
+import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,8 +15,10 @@ import metalib
 from metalib import look
 from metalib.data import ImageSet, glyphs
 from metalib.lab import PrototypeLaboratory
+from metalib.lab.prototypes import networks
 from metalib.lab.prototypes.episode import cut, deal, embed, judge, lay_plane, regions
 from metalib.lab.prototypes.laboratory import PrototypeState, image_sets
+from metalib.lab.prototypes.live import CLASSES, data, excerpt
 from metalib.learners.metric import DISTANCES
 from metalib.models import conv4
 
@@ -344,22 +347,52 @@ def test_a_prototype_in_a_foreign_region_is_explained(lab):
     assert seen == {True, False}
 
 
+@pytest.mark.parametrize("size", [(5, 3, 5), (7, 10, 8), (2, 1, 1)])
+def test_of_fewer_classes_the_first_episode_stays_what_it_is(size):
+    images = networks.of_seen_scripts("test")
+    fewer = excerpt(images)
+    assert fewer.classes == len(set(fewer.names)) == CLASSES < images.classes
+    (pictures, names), (kept, same) = deal(images, *size, 1), deal(fewer, *size, 1)
+    assert names == same and torch.equal(pictures, kept)
+    assert deal(images, *size, 2)[1] != deal(fewer, *size, 2)[1]
+    own = {
+        name: sorted(one.numpy().tobytes() for one in part)
+        for name, part in zip(images.names, images.images, strict=True)
+    }
+    for name, part in zip(fewer.names, fewer.images, strict=True):
+        assert sorted(one.numpy().tobytes() for one in part) == own[name], "all drawings, each once"
+
+
+def test_what_the_page_loads_is_small():
+    assert len(json.dumps(data())) < 1_000_000
+
+
 # --- what chapter 5 tells the reader to try: the controls are moved as told
 
 
 @pytest.fixture(scope="module")
-def chapters():
-    """The chapter's laboratory, with its network trained as in the chapter."""
-    scripts = set(glyphs("train", by="script").alphabets)
-    train, unseen = (
-        images.subset([script in scripts for script in images.alphabets])
-        for images in (glyphs(split, by="character") for split in ("train", "test"))
-    )
+def protonet():
+    """The chapter's network, trained as in the chapter."""
+    train = networks.of_seen_scripts("train")
     protonet = metalib.ProtoNet(conv4(32, downsample="stride"))
     tasks, seed = metalib.Episodes(train, ways=20, shots=1, queries=5), torch.Generator().manual_seed(10)
     metalib.fit(protonet, tasks, 500, seed, meta_batch=1, lr=2e-3, progress=False)
+    return protonet
+
+
+@pytest.mark.slow
+def test_the_page_has_the_chapters_network(protonet):
+    kept, trained = networks.load()["protonet"].state_dict(), protonet.encoder.state_dict()
+    for name, value in trained.items():
+        np.testing.assert_allclose(kept[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def chapters(protonet):
+    """The chapter's laboratory."""
     embeddings = {"pixels": nn.Flatten(), "trained": protonet}
-    places = {"unseen characters": unseen, "unseen scripts": glyphs("test", by="script")}
+    unseen, scripts = networks.of_seen_scripts("test"), glyphs("test", by="script")
+    places = {"unseen characters": unseen, "unseen scripts": scripts}
     return PrototypeLaboratory(embeddings, places, embedding="pixels", shots=3)
 
 

@@ -36,6 +36,12 @@ DISC: look.Style = {
 }
 HOLLOW: look.Style = {"markerfacecolor": "white", "markeredgewidth": 2}
 MISSED: look.Style = {"marker": "x", "color": look.BLACK, "markersize": 13, "markeredgewidth": 2.4, **NONE}
+CROSSED: look.Style = {**MISSED, "color": look.VERMILION, "markersize": 11}
+EXAMPLES: list[look.Style] = [{"color": c, "marker": m, "markersize": 9, **NONE} for c, m in KINDS]
+FILLED: look.Style = {"markeredgecolor": "white"}
+RING: look.Style = {**DISC, "markersize": 25, "markerfacecolor": "none", "markeredgewidth": 2.6}
+TIES: look.Style = {"color": look.BLACK, "linewidth": 1.2, "linestyle": ":"}
+TIE: look.Style = {"color": look.BLACK, "linewidth": 2.2}
 
 
 class PlanePanel:
@@ -51,15 +57,13 @@ class PlanePanel:
         self.regions = [Polygon(np.zeros((1, 2)), facecolor=pale, **style) for pale in PALE]
         for region in self.regions:
             axes.add_patch(region)
-        self.ties = line(axes, color=look.BLACK, linewidth=1.2, linestyle=":")
-        kinds: list[look.Style] = [{"color": c, "marker": m, "markersize": 9, **NONE} for c, m in KINDS]
-        self.query = [line(axes, **kind, **HOLLOW) for kind in kinds]
-        self.support = [line(axes, **kind, markeredgecolor="white") for kind in kinds]
-        self.missed, self.tie = line(axes, **MISSED), line(axes, color=look.BLACK, linewidth=2.2)
+        self.ties = line(axes, **TIES)
+        self.query = [line(axes, **kind, **HOLLOW) for kind in EXAMPLES]
+        self.support = [line(axes, **kind, **FILLED) for kind in EXAMPLES]
+        self.missed, self.tie = line(axes, **MISSED), line(axes, **TIE)
         self.prototypes = [line(axes, color=colour, **DISC) for colour in COLOURS]
         self.numbers = [digit(axes, way, color="white") for way in range(1, len(COLOURS) + 1)]
-        ring = {**DISC, "markersize": 25, "markerfacecolor": "none", "markeredgewidth": 2.6}
-        self.ring = line(axes, **ring)
+        self.ring = line(axes, **RING)
 
     def update(self, result: PrototypeResult, shots: int, here: tuple[int, int]) -> None:
         """Show it; `here` is the example pointed at."""
@@ -101,7 +105,7 @@ class PrototypePainter(Painter):
         self.matrix = sheet.tiles(smooth=False)
         sheet.frame(edgecolor=look.GREY).set_bounds(self.matrix_left, self.second, self.big, self.big)
         self.frame = sheet.frame(edgecolor=look.BLACK, linewidth=3)
-        self.crossed = sheet.line(**{**MISSED, "color": look.VERMILION, "markersize": 11})
+        self.crossed = sheet.line(**CROSSED)
         self.bars = sheet.bars(facecolors=COLOURS)
         self.marks = [sheet.line(marker=marker, color=colour, **NONE) for colour, marker in KINDS]
         self.numbers = [sheet.digit(n, color=colour) for n, colour in enumerate(COLOURS, 1)]
