@@ -63,6 +63,22 @@ def test_an_example_is_added_and_passes_its_tests(copy, heading):
     run(copy, "-m", "ruff", "format", "--no-cache", "--check", *programs)
 
 
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_laboratory_becomes_live_and_passes_its_tests(copy):
+    files = examples("How a laboratory becomes live in the page")
+    assert len(files) == 4
+    for path, text in (examples("How a laboratory is added") | files).items():
+        assert not (ROOT / path).exists(), "the example has become real: choose another"
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text(text, encoding="utf-8")
+    passed = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/live/test_parabola.py")
+    assert "3 passed" in passed
+    programs = [path for path in files if path.endswith(".py")]
+    run(copy, "-m", "ruff", "check", "--no-cache", *programs)
+    run(copy, "-m", "ruff", "format", "--no-cache", "--check", *programs)
+
+
 @pytest.mark.slow
 def test_the_chapter_what_it_asks_and_their_translations_are_built_and_run(copy):
     files = examples("How a chapter is written") | examples("How a translation is written")

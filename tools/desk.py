@@ -1,4 +1,4 @@
-"""A learner's desk, for tests and benchmarks: a JupyterLab of their own, and a browser without a screen."""
+"""A learner's desk, for tests and benchmarks: a JupyterLab of their own, a folder as a site, a browser."""
 
 import contextlib
 import os
@@ -13,7 +13,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlsplit
 
 CHROMIUM_FLAGS = [
@@ -42,6 +45,25 @@ def find_browser() -> str | None:
         if folder := os.environ.get(variable):
             places.append(str(Path(folder, "Google", "Chrome", "Application", "chrome.exe")))
     return next((place for place in places if Path(place).is_file()), None)
+
+
+@contextmanager
+def website(folder: Path) -> Iterator[str]:
+    """The address at which this folder is served, on a free port of this machine; no slash at its end."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
+from desk import website
 
 from metalib.i18n import languages, use_language
 from metalib.lab.controls import Count, OneOf, Range
@@ -74,30 +72,11 @@ LOAD = """async ({name, language}) => {
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a server of this folder, on a free port of this machine."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
 def opened(browser, folder: Path, name: str, live: Live | None = None) -> Iterator["Bench"]:
     """The bench for a laboratory; its files are written to `folder`."""
     live = live or LIVE[name]
     write(folder, languages(), {name: live})
-    with served(folder) as address:
+    with website(folder) as address:
         page = browser.new_page()
         failures: list[str] = []
         page.on("pageerror", lambda error: failures.append(str(error)))

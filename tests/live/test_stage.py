@@ -6,7 +6,7 @@ import re
 
 import pytest
 import toy
-from bench import served
+from desk import website
 
 from metalib.lab import live
 
@@ -27,7 +27,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     live.write(folder / "live", ["en"], {"toy": toy.LIVE})
     (folder / "page.html").write_text(PAGE, encoding="utf-8")
-    with served(folder) as address:
+    with website(folder) as address:
         yield folder, f"{address}/page.html"
 
 

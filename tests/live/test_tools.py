@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from bench import served
+from desk import website
 
 from metalib import look
 from metalib.lab import live
@@ -29,7 +29,7 @@ def tools(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tools")
     live.write(folder, ["en"], {})
     (folder / "blank.html").write_text("<!doctype html><title>blank</title>")
-    with served(folder) as address:
+    with website(folder) as address:
         page = browser.new_page()
         page.goto(f"{address}/blank.html")
         page.evaluate("async () => { window.tools = await import('/tools.js'); }")
