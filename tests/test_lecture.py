@@ -210,6 +210,20 @@ def test_a_prediction_is_answered_on_its_slide(talk):
     talk.page.wait_for_timeout(1000)
     here, state = talk.name(), talk.state()
     assert state["bottom"] <= state["floor"] + 1 or state["scrolls"]
+    picture = talk.page.evaluate("""async () => {
+      const high = new Image();
+      high.src = "data:image/svg+xml," + encodeURIComponent(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="700"><rect width="9" height="9"/></svg>');
+      const others = document.querySelectorAll(".slide.current .opened img");
+      document.querySelector(".slide.current .opened").prepend(high);
+      others.forEach((other) => other.remove());
+      await high.decode();
+      await new Promise((done) => setTimeout(done, 300));
+      const {bottom, width, height} = high.getBoundingClientRect();
+      return {bottom, ratio: width / height};
+    }""")
+    assert picture["bottom"] <= state["floor"], "a high picture is seen whole"
+    assert picture["ratio"] == pytest.approx(9 / 7, rel=0.01)
     assert talk.press("ArrowRight") != here, "after an answer the keys turn slides again"
 
 
