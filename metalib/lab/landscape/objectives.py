@@ -85,15 +85,16 @@ def lowest(function: Callable[[np.ndarray], np.ndarray], window: tuple, rounds: 
     return centre.copy()  # not a view, which would keep the whole grid
 
 
-@cache
 def optima(name: str, alpha: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """The θ (2,) in the window where the average loss is lowest, and where MAML's objective is."""
+    return optimum(name, 0.0, 0), optimum(name, alpha, steps)
+
+
+@cache
+def optimum(name: str, alpha: float, steps: int) -> np.ndarray:
+    """The θ (2,) in the window where the mean loss after so many inner steps is lowest."""
     landscape = LANDSCAPES[name]
-
-    def best(after: int) -> np.ndarray:
-        return lowest(lambda points: objective(landscape, points, alpha, after), landscape.window)
-
-    return best(0), best(steps)
+    return lowest(lambda points: objective(landscape, points, alpha, steps), landscape.window)
 
 
 @dataclass(frozen=True)
