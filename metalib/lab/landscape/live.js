@@ -6,110 +6,101 @@ export function prepare(data) {
   return { ...data, known: new Map() };
 }
 
-// One landscape's formulas. `at(x, y)` goes to a point; then `loss(t)`, and `slope(t)`, which leaves gradient and, if
-// asked, Hessian of task t in `gx, gy` and `xx, xy, yy`.
+const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+
+// One landscape's formulas, task by task. `slope(t, x, y)` leaves gradient and Hessian in `gx, gy` and `xx, xy, yy`;
+// `after(t, x, y, α, k)` is the loss after k inner steps from there, in plain numbers: it is asked 20 000 times a picture.
 class Bowls {
-  constructor(land) {
-    Object.assign(this, land);
+  constructor(land, far) {
+    Object.assign(this, land, { far });
   }
 
-  at(x, y) {
-    this.x = x;
-    this.y = y;
-  }
-
-  loss(t) {
-    const dx = this.x - this.centres[t][0], dy = this.y - this.centres[t][1];
-    const [[a, b], [c, d]] = this.matrices[t];
-    return 0.5 * (dx * a * dx + dx * b * dy + dy * c * dx + dy * d * dy);
-  }
-
-  slope(t) {
-    const dx = this.x - this.centres[t][0], dy = this.y - this.centres[t][1];
+  slope(t, x, y) {
+    const dx = x - this.centres[t][0], dy = y - this.centres[t][1];
     const [[a, b], [c, d]] = this.matrices[t];
     this.gx = a * dx + b * dy;
     this.gy = c * dx + d * dy;
-    this.xx = a;
-    this.xy = b;
-    this.yy = d;
+    [this.xx, this.xy, this.yy] = [a, b, d];
+  }
+
+  after(t, x, y, alpha, steps) {
+    const [cx, cy] = this.centres[t], [[a, b], [c, d]] = this.matrices[t], { far } = this;
+    let dx = x - cx, dy = y - cy;
+    for (let step = 0; step < steps; step++) {
+      const gx = a * dx + b * dy, gy = c * dx + d * dy;
+      x = clip(x - alpha * gx, -far, far);
+      y = clip(y - alpha * gy, -far, far);
+      dx = x - cx;
+      dy = y - cy;
+    }
+    return 0.5 * (dx * a * dx + dx * b * dy + dy * c * dx + dy * d * dy);
   }
 }
 
+// a·sin(x − p) = u·sin x + v·cos x: the loss is simple in (u, v), and bent in amplitude and phase.
 class Waves {
-  constructor(land) {
-    Object.assign(this, land);
+  constructor(land, far) {
+    Object.assign(this, land, { far });
   }
 
-  at(amplitude, phase) {
-    this.a = amplitude;
-    this.sin = Math.sin(phase);
-    this.cos = Math.cos(phase);
-  }
-
-  loss(t) {
-    const r = this.a * this.cos - this.targets[t][0], q = -this.a * this.sin - this.targets[t][1];
-    return this.sinSquare * (r * r) + this.cosSquare * (q * q);
-  }
-
-  slope(t, curved = false) {
-    const { a, sin, cos } = this, [u, v] = this.targets[t];
-    const r = a * cos - u, q = -a * sin - v;
-    let s = 2 * this.sinSquare * r, c = 2 * this.cosSquare * q;
+  slope(t, a, phase) {
+    const sin = Math.sin(phase), cos = Math.cos(phase), [u, v] = this.targets[t];
+    const r = a * cos - u, q = -a * sin - v, ss = 2 * this.sinSquare, cc = 2 * this.cosSquare, s = ss * r, c = cc * q;
     this.gx = s * cos - c * sin;
     this.gy = -a * (s * sin + c * cos);
-    if (!curved) return;
-    s = 2 * this.sinSquare;
-    c = 2 * this.cosSquare;
-    this.xx = s * (cos * cos) + c * (sin * sin);
-    this.xy = a * sin * cos * (c - s) - s * r * sin - c * q * cos;
-    this.yy = a * a * (s * (sin * sin) + c * (cos * cos)) - a * (s * r * cos - c * q * sin);
+    this.xx = ss * (cos * cos) + cc * (sin * sin);
+    this.xy = a * sin * cos * (cc - ss) - ss * r * sin - cc * q * cos;
+    this.yy = a * a * (ss * (sin * sin) + cc * (cos * cos)) - a * (ss * r * cos - cc * q * sin);
+  }
+
+  after(t, a, phase, alpha, steps) {
+    const [u, v] = this.targets[t], { sinSquare, cosSquare, far } = this;
+    let sin = Math.sin(phase), cos = Math.cos(phase), r = a * cos - u, q = -a * sin - v;
+    for (let step = 0; step < steps; step++) {
+      const s = 2 * sinSquare * r, c = 2 * cosSquare * q, gx = s * cos - c * sin, gy = -a * (s * sin + c * cos);
+      a = clip(a - alpha * gx, -far, far);
+      phase = clip(phase - alpha * gy, -far, far);
+      sin = Math.sin(phase);
+      cos = Math.cos(phase);
+      r = a * cos - u;
+      q = -a * sin - v;
+    }
+    return sinSquare * (r * r) + cosSquare * (q * q);
   }
 }
 
 function land(name, env) {
   const found = env.landscapes[name];
-  return found.matrices ? new Bowls(found) : new Waves(found);
+  return found.matrices ? new Bowls(found, env.far) : new Waves(found, env.far);
 }
 
-const clip = (value, low, high) => Math.min(Math.max(value, low), high);
 const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 const length = ([x, y]) => Math.sqrt(x * x + y * y);
 
 // Each task's parameters after every inner step from θ: path[step][task] = [x, y].
-function innerPath(land, theta, alpha, steps, far) {
+function innerPath(land, theta, alpha, steps) {
   const path = [land.centres.map(() => theta)];
   for (let step = 0; step < steps; step++) {
     path.push(path.at(-1).map(([x, y], t) => {
-      land.at(x, y);
-      land.slope(t);
-      return [clip(x - alpha * land.gx, -far, far), clip(y - alpha * land.gy, -far, far)];
+      land.slope(t, x, y);
+      return [clip(x - alpha * land.gx, -land.far, land.far), clip(y - alpha * land.gy, -land.far, land.far)];
     }));
   }
   return path;
 }
 
 // The mean over the tasks of the loss after k inner steps from (x, y); with none, the average loss.
-function objective(land, x, y, alpha, steps, far) {
+function objective(land, x, y, alpha, steps) {
   const tasks = land.centres.length;
   let sum = 0;
-  for (let t = 0; t < tasks; t++) {
-    let px = x, py = y;
-    for (let step = 0; step < steps; step++) {
-      land.at(px, py);
-      land.slope(t);
-      px = clip(px - alpha * land.gx, -far, far);
-      py = clip(py - alpha * land.gy, -far, far);
-    }
-    land.at(px, py);
-    sum += land.loss(t);
-  }
+  for (let t = 0; t < tasks; t++) sum += land.after(t, x, y, alpha, steps);
   return sum / tasks;
 }
 
 // What each method subtracts from θ, times β: the means over the tasks of
 //   MAML (I − αH₀) … (I − αH_{k−1}) ∇L(θ_k); first-order MAML ∇L(θ_k); Reptile (θ − θ_k)/(αk); joint training ∇L(θ₀).
-function directions(land, theta, alpha, steps, far) {
-  const path = innerPath(land, theta, alpha, steps, far);
+function directions(land, theta, alpha, steps) {
+  const path = innerPath(land, theta, alpha, steps);
   const sums = { maml: [0, 0], fomaml: [0, 0], reptile: [0, 0], joint: [0, 0] };
   const add = (method, x, y) => {
     sums[method][0] += x;
@@ -117,8 +108,7 @@ function directions(land, theta, alpha, steps, far) {
   };
   for (let t = 0; t < land.centres.length; t++) {
     const slopes = path.map((places) => {
-      land.at(...places[t]);
-      land.slope(t, true);
+      land.slope(t, ...places[t]);
       return { x: land.gx, y: land.gy, xx: land.xx, xy: land.xy, yy: land.yy };
     });
     const first = slopes[0], last = slopes[steps], met = steps ? slopes.slice(0, -1) : slopes;
@@ -137,12 +127,12 @@ function directions(land, theta, alpha, steps, far) {
 }
 
 // `moves` outer steps from θ, or fewer where they leave for good.
-function descent(land, theta, { alpha, steps, method, beta, moves }, far) {
+function descent(land, theta, { alpha, steps, method, beta, moves }) {
   const trail = [theta];
   for (let move = 0; move < moves; move++) {
-    const way = directions(land, trail.at(-1), alpha, steps, far)[method];
+    const way = directions(land, trail.at(-1), alpha, steps)[method];
     const next = trail.at(-1).map((value, axis) => value - beta * way[axis]);
-    if (!next.every((value) => Math.abs(value) < far)) break;
+    if (!next.every((value) => Math.abs(value) < land.far)) break;
     trail.push(next);
   }
   return trail;
@@ -179,7 +169,7 @@ function lowest(value, [left, right, bottom, top]) {
 function surface(name, alpha, steps, env) {
   const key = `${name} ${steps ? alpha : 0} ${steps}`; // with no step every α is the same
   if (!env.known.has(key)) {
-    const place = land(name, env), value = (x, y) => objective(place, x, y, alpha, steps, env.far);
+    const place = land(name, env), value = (x, y) => objective(place, x, y, alpha, steps);
     const [left, right, bottom, top] = place.window;
     const xs = spread(left, right, 61), ys = spread(bottom, top, 51), values = new Float64Array(61 * 51);
     ys.forEach((y, row) => xs.forEach((x, column) => { values[61 * row + column] = clip(value(x, y), 1e-9, 1e6); }));
@@ -191,13 +181,10 @@ function surface(name, alpha, steps, env) {
 
 export function compute(state, env) {
   const place = land(state.landscape, env), { alpha, steps } = state;
-  const trail = descent(place, state.theta ?? place.start, state, env.far), theta = trail.at(-1);
-  const path = innerPath(place, theta, alpha, steps, env.far);
-  const losses = path.map((places) => places.map((at, t) => {
-    place.at(...at);
-    return place.loss(t);
-  }));
-  const ways = directions(place, theta, alpha, steps, env.far);
+  const trail = descent(place, state.theta ?? place.start, state), theta = trail.at(-1);
+  const path = innerPath(place, theta, alpha, steps);
+  const losses = path.map((places) => places.map((at, t) => place.after(t, ...at, 0, 0)));
+  const ways = directions(place, theta, alpha, steps);
   const average = surface(state.landscape, alpha, 0, env), maml = surface(state.landscape, alpha, steps, env);
   const found = env.methods.map((method) => ways[method]);
   const cosines = found.map(([x, y]) => {
@@ -225,10 +212,7 @@ function scenery(plot, view, surface, rings) {
   if (!rings) return;
   place.centres.forEach(([x, y], t) => {
     const losses = new Float64Array(values.length);
-    ys.forEach((y, row) => xs.forEach((x, column) => {
-      place.at(x, y);
-      losses[61 * row + column] = place.loss(t);
-    }));
+    ys.forEach((y, row) => xs.forEach((x, column) => { losses[xs.length * row + column] = place.after(t, x, y, 0, 0); }));
     plot.contour(xs, ys, losses, [0.25 * median(losses)], styles[`ring ${t}`]);
     plot.line([x], [y], styles[`centre ${t}`]);
   });
