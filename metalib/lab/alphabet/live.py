@@ -1,0 +1,231 @@
+"""The alphabet laboratory in a web page: what `live.js` takes from Python.
+
+ProtoNet and MAML answer with their shipped weights, on a handful of Omniglot's drawings or on what a reader
+draws. A drawing travels as its strokes, or as its number among those drawings.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from metalib import look, weights
+from metalib.data import ImageSet
+from metalib.data.alphabet import Alphabet, Drawing
+from metalib.data.omniglot import SIZE
+from metalib.i18n import N_
+from metalib.lab.alphabet.answers import adapted, one_by_one, tensor
+from metalib.lab.alphabet.laboratory import AlphabetLaboratory
+from metalib.lab.alphabet.moves import AlphabetResult, AlphabetState
+from metalib.lab.alphabet.painter import COLOURS
+from metalib.lab.alphabet.picking import picked
+from metalib.lab.live import Live
+from metalib.learners import MAML, ProtoNet
+
+HANDFUL = Path(__file__).with_name("handful.png")  # tools/handful.py made it; it says where they are from
+PROTONET, MAML_5 = "omniglot-protonet", "omniglot-maml"
+
+
+@cache
+def handful() -> ImageSet:
+    """Ten characters of Omniglot's validation split, six drawings each."""
+    with Image.open(HANDFUL) as sheet:
+        names, pixels = sheet.text["Title"].split(", "), np.asarray(sheet)  # type: ignore[attr-defined]
+    images = pixels.reshape(len(names), SIZE, -1, 1, SIZE).transpose(0, 2, 3, 1, 4).copy()
+    return ImageSet(
+        images, names, [name.partition("/")[0] for name in names], "Omniglot, a handful", "omniglot"
+    )
+
+
+def demo() -> dict[str, Any]:
+    """The laboratory as the page has it."""
+    return {"learners": {"ProtoNet": PROTONET, "MAML": MAML_5}, "images": handful()}
+
+
+@cache
+def learners() -> tuple[ProtoNet, MAML]:
+    """Both, each judging a query alone."""
+    protonet, maml = (one_by_one(weights.load(name)) for name in (PROTONET, MAML_5))
+    assert isinstance(protonet, ProtoNet) and isinstance(maml, MAML)
+    return protonet, maml
+
+
+def data() -> dict[str, Any]:
+    """The networks, layer by layer as base64 of float32, and the drawings as bytes."""
+    images, (protonet, maml) = handful(), learners()
+    return {
+        "images": {
+            "names": images.names,
+            "alphabets": images.alphabets,
+            "drawings": images.drawings,
+            "bytes": base64.b64encode(images.images.numpy().tobytes()).decode(),
+        },
+        "protonet": layers(protonet.encoder),
+        "maml": layers(maml.model),
+        "alpha": maml.alpha,
+        "epsilon": next(one for one in maml.model if isinstance(one, nn.BatchNorm2d)).eps,
+    }
+
+
+def layers(model: nn.Module) -> list[dict[str, str]]:
+    """The convolutions, each with the normalisation behind it, and the linear head where there is one."""
+    made: list[dict[str, str]] = []
+    for one in model.modules():
+        if isinstance(one, nn.Conv2d | nn.Linear):
+            made.append({"weight": coded(one.weight), "bias": coded(one.bias)})
+        if isinstance(one, nn.BatchNorm2d):
+            made[-1] |= {"gain": coded(one.weight), "shift": coded(one.bias)}
+            if one.running_mean is not None and one.running_var is not None:
+                made[-1] |= {"mean": coded(one.running_mean), "variance": coded(one.running_var)}
+    return made
+
+
+def coded(numbers: torch.Tensor) -> str:
+    """Base64 of float32, the lowest byte first."""
+    return base64.b64encode(numbers.detach().contiguous().numpy().astype("<f4").tobytes()).decode()
+
+
+def encode(state: AlphabetState) -> dict[str, Any]:
+    """The state as the page has it."""
+    alphabet = state.alphabet
+    return {
+        "target": state.target,
+        "steps": state.steps,
+        "script": state.script,
+        "character": state.character,
+        "alphabet": {
+            "examples": [[label, _encoded(drawing)] for label, drawing in alphabet.examples],
+            "query": alphabet.query and _encoded(alphabet.query),
+        },
+        "strokes": [[list(point) for point in stroke] for stroke in state.strokes],
+        "cursor": state.cursor,
+    }
+
+
+def decode(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the state that `encode` gave."""
+    board = state["alphabet"]
+    alphabet = Alphabet(
+        tuple((label, _decoded(drawing)) for label, drawing in board["examples"]),
+        board["query"] and _decoded(board["query"]),
+    )
+    strokes = tuple(tuple(map(tuple, stroke)) for stroke in state["strokes"])
+    return {**state, "alphabet": alphabet, "strokes": strokes}
+
+
+@cache
+def _places() -> dict[bytes, int]:
+    """The pixels of each drawing of the handful -> its number."""
+    return {picture.numpy().tobytes(): n for n, picture in enumerate(handful().images.flatten(0, 1))}
+
+
+def _encoded(drawing: Drawing) -> dict[str, Any]:
+    if drawing.strokes:
+        return {"strokes": [[list(point) for point in stroke] for stroke in drawing.strokes], "image": None}
+    return {"strokes": [], "image": _places()[drawing.pixels]}
+
+
+def _decoded(drawing: Mapping[str, Any]) -> Drawing:
+    if drawing["image"] is None:
+        return Drawing.of(drawing["strokes"])
+    return picked(handful(), *divmod(drawing["image"], handful().drawings))
+
+
+def reference(state: AlphabetState, result: AlphabetResult) -> dict[str, Any]:
+    """What `compute` in live.js must find: pixels, embeddings, prototypes, distances, logits, probabilities."""
+    alphabet, query = state.alphabet, state.alphabet.query
+    found: dict[str, Any] = {
+        "query": query and np.frombuffer(query.pixels, np.uint8),
+        "pending": result.pending and np.frombuffer(result.pending.pixels, np.uint8),
+        "problem": "" if not result.problem else "one" if alphabet.examples else "nothing",
+        **dict.fromkeys(("embeddings", "embedding", "prototypes", "distances", "logits")),
+        **dict.fromkeys(("protonet", "maml", "pixels", "nearest"), None),
+    }
+    if not result.answers or query is None:
+        return found
+    protonet, maml = learners()
+    asked = tensor(query.picture[None])
+    with torch.no_grad():
+        found["embeddings"], found["embedding"] = protonet.embed(tensor(alphabet.support)[None])[0], protonet.embed(asked[None])[0, 0]
+        prototypes = adapted(protonet, alphabet.support.tobytes(), alphabet.labels, state.steps)
+        found["prototypes"], found["distances"] = prototypes[0], -protonet.predict(prototypes, asked[None])[0, 0]
+        if len(result.answers[1].probabilities):
+            task = adapted(maml, alphabet.support.tobytes(), alphabet.labels, state.steps)
+            found["logits"] = maml.predict(task, asked[None])[0, 0, : len(alphabet.classes)]
+    for key, answer in zip(("protonet", "maml", "pixels"), result.answers, strict=True):
+        found[key] = answer.probabilities if len(answer.probabilities) else None
+    found["nearest"] = result.answers[-1].nearest
+    return {key: one.numpy() if isinstance(one, torch.Tensor) else one for key, one in found.items()}
+
+
+LIVE = Live(
+    laboratory=AlphabetLaboratory,
+    module=Path(__file__).with_name("live.js"),
+    demo=demo,
+    data=data,
+    encode=encode,
+    decode=decode,
+    reference=reference,
+    styles={
+        "protonet": {"color": COLOURS[0]},
+        "maml": {"color": COLOURS[1]},
+        "pixels": {"color": look.GREY},
+        "chosen": {"color": look.BLUE},
+        "edge": {"color": look.LIGHT_GREY},
+    },
+    texts={
+        "pad": N_("The pad: draw here; Enter adds, Ctrl+Z takes a stroke back."),
+        "add": N_("add to class {n}"),
+        "another": N_("another query"),
+        "undo": N_("undo"),
+        "clear": N_("clear drawing"),
+        "pick": N_("use its next drawing"),
+        "remove": N_("remove example"),
+        "start_again": N_("start again"),
+        "blank": N_("The drawing is empty: draw at least one stroke."),
+        "full": N_("Class {label} has {most} examples already, and there is no room for more."),
+        "none": N_("There is no example to remove."),
+        "none_here": N_("Class {n} has no example: point at one of another class, then remove it."),
+        "all_used": N_("All {count} drawings of {name} are on the board."),
+        "nothing": N_("There is nothing to compare the query with: draw or pick examples of two classes first."),
+        "one": N_("With one class only there is nothing to decide: draw or pick an example of a second class."),
+        "head": N_("Its head has {size} outputs: it tells {size} classes apart at most, and here are {ways}."),
+        "infinite": N_("Its outputs are not finite: take fewer inner steps."),
+        "refusal": N_("{name} gives no answer: {why}"),
+        "query": N_("the query"),
+        "seen": N_("seen in 28 × 28 pixels"),
+        "none_yet": N_("none yet"),
+        "no_answer": N_("no answer"),
+        "verdict": N_("class {label}: {share}"),
+        "nearest": N_("nearest pixels"),
+        "steps": ("{n} step", "{n} steps"),
+        "method": N_("{name}, {steps}"),
+        "nearly": N_("> 99 %"),
+        "hardly": N_("< 1 %"),
+        "share": N_("{share:.0f} %"),
+        "as_you_draw": N_("The query: it is answered as you draw."),
+        "picked": N_("These come from the data set; “start again” makes room for your own."),
+        "for_class": N_("For class {n}: draw, then press Enter; or use a drawing of the data set."),
+        "alone": N_("{name} sees each query alone, beside the support set: it is not transductive."),
+        "softmax": N_("Pixels: softmax of −d²."),
+        "empty": N_("The board is empty."),
+        "examples": N_("Examples: {said}."),
+        "of_class": N_("class {label}: {drawings}"),
+        "and": N_("; "),
+        "drawn": N_("drawn"),
+        "source": N_("{name}, drawing {n}"),
+        "pointed": N_("You point at example {n} of class {label}."),
+        "asked": N_("Query: {source}."),
+        "no_query": N_("There is no query."),
+        "answer": N_("{name}: class {label} ({shares})."),
+        "one_share": N_("{label}: {share}"),
+    },
+)
