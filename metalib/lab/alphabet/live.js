@@ -7,13 +7,14 @@ const CENTRE = [CANVAS / 2 - 1, CANVAS / 2 - 1.5];
 
 // --- What is sent once: weights, and the drawings that can be picked.
 const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-const floats = (base64) => new Float32Array(bytes(base64).buffer);
+const floats = (base64) => Float64Array.from(new Float32Array(bytes(base64).buffer));
+const parameters = (layer) => Object.fromEntries(Object.entries(layer).map(([name, text]) => [name, floats(text)]));
 
 export function prepare({ images, protonet, maml, alpha, epsilon }) {
   return {
     images: { ...images, bytes: bytes(images.bytes) },
     layers: protonet.map((layer) => folded(layer, epsilon)),
-    maml: maml.map((layer) => Object.fromEntries(Object.entries(layer).map(([name, text]) => [name, Float64Array.from(floats(text))]))),
+    maml: maml.map(parameters),
     alpha, epsilon,
     seen: new WeakMap(), // drawing -> its pixels and its embedding: a support set is embedded once
     adapted: new WeakMap(), // examples -> MAML's parameters after 0, 1, 2 … inner steps
@@ -24,11 +25,11 @@ export function prepare({ images, protonet, maml, alpha, epsilon }) {
 // Batch normalisation with running statistics multiplies each channel and adds to it: so can the convolution before.
 function folded({ weight, bias, gain, shift, mean, variance }, epsilon) {
   const [w, b, g, s, m, v] = [weight, bias, gain, shift, mean, variance].map(floats);
-  const outputs = b.length, inputs = w.length / 9 / outputs, scale = Float64Array.from(v, (x, o) => g[o] / Math.sqrt(x + epsilon));
+  const outputs = b.length, inputs = w.length / 9 / outputs, scale = v.map((x, o) => g[o] / Math.sqrt(x + epsilon));
   return {
     inputs, outputs,
-    weights: Float64Array.from(w, (x, i) => x * scale[Math.floor(i / (9 * inputs))]),
-    offsets: Float64Array.from(b, (x, o) => (x - m[o]) * scale[o] + s[o]),
+    weights: w.map((x, i) => x * scale[Math.floor(i / (9 * inputs))]),
+    offsets: b.map((x, o) => (x - m[o]) * scale[o] + s[o]),
   };
 }
 
@@ -171,7 +172,9 @@ export function forward(parameters, pictures, epsilon) {
     for (let o = 0; o < outputs; o++) {
       const own = normal.subarray(o * size, (o + 1) * size).fill(bias[o]);
       for (let n = 0; n < count; n++) {
-        for (let c = 0; c < inputs; c++) convolve(own, n * area, input, (c * count + n) * wide, weight, (o * inputs + c) * 9, side);
+        for (let c = 0; c < inputs; c++) {
+          convolve(own, n * area, input, (c * count + n) * wide, weight, (o * inputs + c) * 9, side);
+        }
       }
       let mean = 0, variance = 0;
       for (let i = 0; i < size; i++) mean += own[i];
@@ -205,7 +208,8 @@ export function forward(parameters, pictures, epsilon) {
 
 /** The parameters after one gradient step on the mean cross entropy of pictures with labels 0 … ways - 1. */
 export function step(parameters, pictures, labels, alpha, epsilon) {
-  const { logits, blocks, features, count } = forward(parameters, pictures, epsilon), { weight, bias } = parameters.at(-1);
+  const { logits, blocks, features, count } = forward(parameters, pictures, epsilon);
+  const { weight, bias } = parameters.at(-1);
   const down = (values, gradient) => values.map((v, i) => v - alpha * gradient[i]);
   const ways = bias.length, long = features.length / count, moved = [];
   let above = new Float64Array(features.length); // the gradient of what a block hands on
@@ -220,17 +224,16 @@ export function step(parameters, pictures, labels, alpha, epsilon) {
   }));
   moved.push({ weight: down(weight, gradient.weight), bias: down(bias, gradient.bias) });
   for (let number = blocks.length - 1; number >= 0; number--) {
-    const block = blocks[number], own = parameters[number], back = backward(block, own, above, count, number > 0);
-    moved.unshift({
-      weight: down(own.weight, back.weight), bias: down(own.bias, back.bias), gain: down(own.gain, back.gain), shift: down(own.shift, back.shift),
-    });
-    above = back.input;
+    const own = parameters[number], { input, ...back } = backward(blocks[number], own, above, count, number > 0);
+    moved.unshift(Object.fromEntries(Object.keys(back).map((name) => [name, down(own[name], back[name])])));
+    above = input;
   }
   return moved;
 }
 function backward({ input, normal, inverse, from, side, inputs, outputs }, { weight, gain }, above, count, further) {
   const area = side * side, size = count * area, wide = side + 2, part = from.length / outputs;
-  const gradient = { weight: new Float64Array(weight.length), bias: new Float64Array(outputs), gain: new Float64Array(outputs), shift: new Float64Array(outputs) };
+  const zeros = (long) => new Float64Array(long);
+  const gradient = { weight: zeros(weight.length), bias: zeros(outputs), gain: zeros(outputs), shift: zeros(outputs) };
   const before = new Float64Array(outputs * size); // of what the convolution gives
   for (let o = 0; o < outputs; o++) {
     for (let i = o * part; i < (o + 1) * part; i++) {
@@ -245,7 +248,10 @@ function backward({ input, normal, inverse, from, side, inputs, outputs }, { wei
       gradient.bias[o] += before[i];
     }
     for (let c = 0; c < inputs; c++) {
-      for (let n = 0; n < count; n++) correlate(gradient.weight, (o * inputs + c) * 9, before, o * size + n * area, input, (c * count + n) * wide * wide, side);
+      const w = (o * inputs + c) * 9;
+      for (let n = 0; n < count; n++) {
+        correlate(gradient.weight, w, before, o * size + n * area, input, (c * count + n) * wide * wide, side);
+      }
     }
   }
   if (further) { // the same convolution, with each kernel turned round
@@ -254,7 +260,9 @@ function backward({ input, normal, inverse, from, side, inputs, outputs }, { wei
     for (let c = 0; c < inputs; c++) {
       for (let o = 0; o < outputs; o++) {
         for (let i = 0; i < 9; i++) turned[i] = weight[(o * inputs + c) * 9 + 8 - i];
-        for (let n = 0; n < count; n++) convolve(gradient.input, c * size + n * area, padded, (o * count + n) * wide * wide, turned, 0, side);
+        for (let n = 0; n < count; n++) {
+          convolve(gradient.input, c * size + n * area, padded, (o * count + n) * wide * wide, turned, 0, side);
+        }
       }
     }
   }
@@ -278,13 +286,15 @@ function correlate(sums, w, gradient, start, input, from, side) {
 const classes = ({ examples }) => [...new Set(examples.map(([label]) => label))].sort((a, b) => a - b);
 const ofClass = ({ examples }, label) => examples.filter(([one]) => one === label).map(([, drawing]) => drawing);
 const first = ({ examples }, label) => examples.filter(([one]) => one < label).length;
-const rowsOf = ({ alphabet, target }) => classes({ examples: [...alphabet.examples, ...(target === QUERY ? [] : [[target]])] });
-const drawn = (strokes) => (strokes.length ? { strokes: rounded(strokes), image: null } : null);
+const rowsOf = ({ alphabet: { examples }, target }) =>
+  classes({ examples: target === QUERY ? examples : [...examples, [target]] });
+const drawn = (strokes) => (strokes.length ? { strokes: rounded(strokes), image: null, source: "" } : null);
 
 function seen(drawing, env) {
   if (!env.seen.has(drawing)) {
     const { strokes, image } = drawing, area = SIZE * SIZE;
-    const pixels = image === null ? rasterise(strokes, env.coefficients) : env.images.bytes.subarray(image * area, (image + 1) * area);
+    const pixels = image === null ? rasterise(strokes, env.coefficients)
+      : env.images.bytes.subarray(image * area, (image + 1) * area);
     env.seen.set(drawing, { pixels, get embedding() { return (this.kept ??= embed(pixels, env.layers)); } });
   }
   return env.seen.get(drawing);
@@ -365,7 +375,8 @@ export function follow(before, after, env) {
   if (!known.includes(character)) character = known[0] ?? 0;
   return { ...after, alphabet, strokes, cursor, character };
 }
-const charactersOf = (script, { images }) => images.names.map((_, n) => n).filter((n) => images.alphabets[n] === script);
+const charactersOf = (script, { images }) =>
+  images.names.map((_, n) => n).filter((n) => images.alphabets[n] === script);
 
 export function limits(state, env) {
   const known = charactersOf(state.script, env);
@@ -410,7 +421,8 @@ export function pick(view) {
   const used = [...alphabet.examples.map(([, drawing]) => drawing.image), alphabet.query?.image];
   const free = Array.from({ length: drawings }, (_, n) => character * drawings + n).find((n) => !used.includes(n));
   if (free === undefined) refuse(view, "all_used", { count: drawings, name: names[character] });
-  const taken = { strokes: [], image: free };
+  const source = view.tools.fill(view.texts.source, { name: names[character], n: (free % drawings) + 1 });
+  const taken = { strokes: [], image: free, source };
   if (target === QUERY) return moved(view, { alphabet: { ...alphabet, query: taken } });
   return moved(view, { alphabet: withExample(view, taken), cursor: null });
 }
@@ -436,9 +448,10 @@ export const pad = {
     return key === "Delete" ? clear(view) : choose(view, key);
   },
 };
+const adding = ({ state: { target }, texts, tools }) => (target ? tools.fill(texts.add, { n: target }) : texts.another);
 export const buttons = [
   [
-    { label: ({ state, texts, tools }) => (state.target ? tools.fill(texts.add, { n: state.target }) : texts.another), press: add, primary: true },
+    { label: adding, press: add, primary: true },
     { label: "undo", press: undo },
     { label: "clear", press: clear },
   ],
@@ -455,11 +468,12 @@ const QUERY_TILE = { y: 4, size: 68 };
 
 function board({ alphabet, target }, width) {
   const rows = rowsOf({ alphabet, target }), left = Math.min(46, 0.2 * width);
-  const columns = Math.max(1, ...rows.map((label) => ofClass(alphabet, label).length + (label === target && target !== QUERY ? 1 : 0)));
+  const columns = Math.max(1, ...rows.map((label) => ofClass(alphabet, label).length + (label === target ? 1 : 0)));
   const pitch = Math.min(54, (HEIGHT - TOP) / Math.max(rows.length, 1), (width - left) / Math.min(EXAMPLES, columns));
   const high = Math.min(54, (HEIGHT - TOP) / Math.max(rows.length, 1)), size = (pitch * 30) / 32;
   const middle = (label) => TOP + (rows.indexOf(label) + 0.5) * high;
-  return { rows, left, pitch, high, size, middle, tile: (label, column) => [left + column * pitch + pitch / 32, middle(label) - size / 2] };
+  const tile = (label, column) => [left + column * pitch + pitch / 32, middle(label) - size / 2];
+  return { rows, left, pitch, high, size, middle, tile };
 }
 function sheet(plot) { // coordinates are CSS pixels from the upper left corner
   plot.axes({ x: [0, plot.width], y: [plot.height, 0], frame: false });
@@ -472,11 +486,13 @@ function tile(plot, pixels, x, y, size) {
 
 function drawBoard(plot, { state, result, env, styles }) {
   sheet(plot);
-  const { alphabet, target, cursor } = state, at = board(state, plot.width), blue = styles.chosen.color, grey = styles.pixels.color;
+  const { alphabet, target, cursor } = state, at = board(state, plot.width);
+  const blue = styles.chosen.color, grey = styles.pixels.color;
   const dashed = { stroke: grey, width: 1.4, dash: [5, 3] }, chosen = { stroke: blue, width: 3 };
   for (const label of at.rows) {
     const number = Math.min(at.left - 6, 34), written = label === target;
-    plot.text(number, at.middle(label), String(label), { align: "right", weight: "bold", color: written ? blue : "#222" });
+    const bold = { align: "right", weight: "bold", color: written ? blue : "#222" };
+    plot.text(number, at.middle(label), String(label), bold);
     if (written) plot.text(0, at.middle(label), "✎", { align: "left", color: blue });
     const own = ofClass(alphabet, label);
     own.forEach((drawing, column) => tile(plot, seen(drawing, env).pixels, ...at.tile(label, column), at.size));
@@ -501,10 +517,13 @@ function drawMethod(plot, { state, result, env, styles, texts, tools }, method) 
   if (!probabilities) return;
   const known = classes(alphabet), best = chosen(probabilities), left = 12, narrow = plot.width < 170;
   const winner = method === "pixels" ? result.nearest : first(alphabet, known[best]);
-  tile(plot, seen(alphabet.examples[winner][1], env).pixels, left, QUERY_TILE.y, Math.min(QUERY_TILE.size, plot.width - left - 4));
-  const thick = narrow ? Math.min(0.3 * at.high, 12) : Math.min(0.6 * at.high, 24), room = plot.width - left - (narrow ? 4 : 64);
+  const size = Math.min(QUERY_TILE.size, plot.width - left - 4);
+  tile(plot, seen(alphabet.examples[winner][1], env).pixels, left, QUERY_TILE.y, size);
+  const thick = narrow ? Math.min(0.3 * at.high, 12) : Math.min(0.6 * at.high, 24);
+  const room = plot.width - left - (narrow ? 4 : 64);
   known.forEach((label, way) => {
-    const share = probabilities[way], long = Math.max(room * share, 1.5), y = at.middle(label), weight = way === best ? "bold" : "normal";
+    const share = probabilities[way], long = Math.max(room * share, 1.5), y = at.middle(label);
+    const weight = way === best ? "bold" : "normal";
     const top = narrow ? y + Math.min(2, at.high / 2 - thick - 1) : y - thick / 2;
     plot.rects([[left, top, long, thick]], { fill: styles[method].color });
     if (share < 0.005) return;
@@ -516,7 +535,7 @@ function drawMethod(plot, { state, result, env, styles, texts, tools }, method) 
 export const stacked = false; // the panels share their rows
 export const panels = [
   { name: "board", height: HEIGHT, share: 0.34, draw: drawBoard },
-  ...METHODS.map((method) => ({ name: method, height: HEIGHT, share: 0.22, draw: (plot, view) => drawMethod(plot, view, method) })),
+  ...METHODS.map((name) => ({ name, height: HEIGHT, share: 0.22, draw: (plot, view) => drawMethod(plot, view, name) })),
 ];
 
 /** Whoever touches an example points at it; a row, or the query, is drawn for. */
@@ -575,10 +594,8 @@ function remarks({ state, result, texts, tools, ...rest }) {
 }
 
 export function describe(view) {
-  const { state, result, env, texts, tools } = view, { alphabet, cursor } = state, { examples, query } = alphabet;
-  const known = classes(alphabet), { names, drawings } = env.images;
-  const source = ({ image }) => (image === null ? texts.drawn
-    : tools.fill(texts.source, { name: names[Math.floor(image / drawings)], n: (image % drawings) + 1 }));
+  const { state, result, texts, tools } = view, { alphabet, cursor } = state, { examples, query } = alphabet;
+  const known = classes(alphabet), source = (drawing) => drawing.source || texts.drawn;
   const said = known.map((label) =>
     tools.fill(texts.of_class, { label, drawings: ofClass(alphabet, label).map(source).join(texts.and) })).join(", ");
   const sentences = [examples.length ? tools.fill(texts.examples, { said }) : texts.empty];
@@ -594,7 +611,8 @@ export function describe(view) {
       sentences.push(refusal(name, view));
       continue;
     }
-    const shares = known.map((label, way) => tools.fill(texts.one_share, { label, share: percent(probabilities[way], view) })).join(", ");
+    const one = (label, way) => tools.fill(texts.one_share, { label, share: percent(probabilities[way], view) });
+    const shares = known.map(one).join(", ");
     sentences.push(tools.fill(texts.answer, { name, label: known[chosen(probabilities)], shares }));
   }
   return sentences.join(" ");

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from metalib.data import ImageSet
 from metalib.data.alphabet import Alphabet, Drawing
 from metalib.data.omniglot import SIZE
 from metalib.i18n import N_
-from metalib.lab.alphabet.answers import adapted, one_by_one, tensor
+from metalib.lab.alphabet.answers import one_by_one, tensor
 from metalib.lab.alphabet.laboratory import AlphabetLaboratory
 from metalib.lab.alphabet.moves import AlphabetResult, AlphabetState
 from metalib.lab.alphabet.painter import COLOURS
@@ -40,9 +41,8 @@ def handful() -> ImageSet:
     with Image.open(HANDFUL) as sheet:
         names, pixels = sheet.text["Title"].split(", "), np.asarray(sheet)  # type: ignore[attr-defined]
     images = pixels.reshape(len(names), SIZE, -1, 1, SIZE).transpose(0, 2, 3, 1, 4).copy()
-    return ImageSet(
-        images, names, [name.partition("/")[0] for name in names], "Omniglot, a handful", "omniglot"
-    )
+    scripts = tuple(name.partition("/")[0] for name in names)
+    return ImageSet(torch.from_numpy(images), tuple(names), scripts, "Omniglot, a handful", "omniglot")
 
 
 def demo() -> dict[str, Any]:
@@ -52,15 +52,19 @@ def demo() -> dict[str, Any]:
 
 @cache
 def learners() -> tuple[ProtoNet, MAML]:
-    """Both, each judging a query alone."""
-    protonet, maml = (one_by_one(weights.load(name)) for name in (PROTONET, MAML_5))
+    """ProtoNet, and MAML in float64, each judging a query alone.
+
+    The page computes in float64. So many sums stand one behind the other in an inner loop that float32 is
+    wrong in the fifth digit of a logit.
+    """
+    protonet, maml = one_by_one(weights.load(PROTONET)), one_by_one(weights.load(MAML_5)).double()
     assert isinstance(protonet, ProtoNet) and isinstance(maml, MAML)
     return protonet, maml
 
 
 def data() -> dict[str, Any]:
     """The networks, layer by layer as base64 of float32, and the drawings as bytes."""
-    images, (protonet, maml) = handful(), learners()
+    images, protonet, maml = handful(), weights.load(PROTONET), weights.load(MAML_5)
     return {
         "images": {
             "names": images.names,
@@ -80,17 +84,21 @@ def layers(model: nn.Module) -> list[dict[str, str]]:
     made: list[dict[str, str]] = []
     for one in model.modules():
         if isinstance(one, nn.Conv2d | nn.Linear):
-            made.append({"weight": coded(one.weight), "bias": coded(one.bias)})
+            made.append(coded(weight=one.weight, bias=one.bias))
         if isinstance(one, nn.BatchNorm2d):
-            made[-1] |= {"gain": coded(one.weight), "shift": coded(one.bias)}
-            if one.running_mean is not None and one.running_var is not None:
-                made[-1] |= {"mean": coded(one.running_mean), "variance": coded(one.running_var)}
+            made[-1] |= coded(
+                gain=one.weight, shift=one.bias, mean=one.running_mean, variance=one.running_var
+            )
     return made
 
 
-def coded(numbers: torch.Tensor) -> str:
-    """Base64 of float32, the lowest byte first."""
-    return base64.b64encode(numbers.detach().contiguous().numpy().astype("<f4").tobytes()).decode()
+def coded(**tensors: torch.Tensor | None) -> dict[str, str]:
+    """Those there are, each as base64 of float32, the lowest byte first."""
+    return {
+        name: base64.b64encode(one.detach().contiguous().numpy().astype("<f4").tobytes()).decode()
+        for name, one in tensors.items()
+        if one is not None
+    }
 
 
 def encode(state: AlphabetState) -> dict[str, Any]:
@@ -128,42 +136,62 @@ def _places() -> dict[bytes, int]:
 
 
 def _encoded(drawing: Drawing) -> dict[str, Any]:
-    if drawing.strokes:
-        return {"strokes": [[list(point) for point in stroke] for stroke in drawing.strokes], "image": None}
-    return {"strokes": [], "image": _places()[drawing.pixels]}
+    return {
+        "strokes": [[list(point) for point in stroke] for stroke in drawing.strokes],
+        "image": None if drawing.strokes else _places()[drawing.pixels],
+        "source": drawing.source,
+    }
 
 
 def _decoded(drawing: Mapping[str, Any]) -> Drawing:
     if drawing["image"] is None:
         return Drawing.of(drawing["strokes"])
-    return picked(handful(), *divmod(drawing["image"], handful().drawings))
+    class_, number = divmod(drawing["image"], handful().drawings)
+    return replace(picked(handful(), class_, number), source=drawing["source"])
 
 
 def reference(state: AlphabetState, result: AlphabetResult) -> dict[str, Any]:
-    """What `compute` in live.js must find: pixels, embeddings, prototypes, distances, logits, probabilities."""
+    """What `compute` in live.js must find: pixels, embeddings, prototypes, distances, probabilities."""
     alphabet, query = state.alphabet, state.alphabet.query
     found: dict[str, Any] = {
         "query": query and np.frombuffer(query.pixels, np.uint8),
         "pending": result.pending and np.frombuffer(result.pending.pixels, np.uint8),
         "problem": "" if not result.problem else "one" if alphabet.examples else "nothing",
-        **dict.fromkeys(("embeddings", "embedding", "prototypes", "distances", "logits")),
-        **dict.fromkeys(("protonet", "maml", "pixels", "nearest"), None),
+        "refusal": "",
+        **dict.fromkeys(("embeddings", "embedding", "prototypes", "distances", "protonet")),
+        **dict.fromkeys(("logits", "maml", "pixels", "nearest")),
     }
     if not result.answers or query is None:
         return found
     protonet, maml = learners()
-    asked = tensor(query.picture[None])
+    asked, support = tensor(query.picture[None])[None], tensor(alphabet.support)[None]
+    labels, logits = torch.tensor(alphabet.labels)[None], None
     with torch.no_grad():
-        found["embeddings"], found["embedding"] = protonet.embed(tensor(alphabet.support)[None])[0], protonet.embed(asked[None])[0, 0]
-        prototypes = adapted(protonet, alphabet.support.tobytes(), alphabet.labels, state.steps)
-        found["prototypes"], found["distances"] = prototypes[0], -protonet.predict(prototypes, asked[None])[0, 0]
+        embeddings, embedding = protonet.embed(support), protonet.embed(asked)
+        prototypes = protonet.adapt(support, labels)
+        distances = -protonet.predict(prototypes, asked)
         if len(result.answers[1].probabilities):
-            task = adapted(maml, alphabet.support.tobytes(), alphabet.labels, state.steps)
-            found["logits"] = maml.predict(task, asked[None])[0, 0, : len(alphabet.classes)]
-    for key, answer in zip(("protonet", "maml", "pixels"), result.answers, strict=True):
-        found[key] = answer.probabilities if len(answer.probabilities) else None
-    found["nearest"] = result.answers[-1].nearest
-    return {key: one.numpy() if isinstance(one, torch.Tensor) else one for key, one in found.items()}
+            task = maml.adapt(support.double(), labels, steps=state.steps)
+            logits = maml.predict(task, asked.double())[0, 0, : len(alphabet.classes)].numpy()
+    protonet_answer, maml_answer, pixels = result.answers
+    return found | {
+        "embeddings": embeddings[0].numpy(),
+        "embedding": embedding[0, 0].numpy(),
+        "prototypes": prototypes[0].numpy(),
+        "distances": distances[0, 0].numpy(),
+        "protonet": protonet_answer.probabilities,
+        "logits": logits,
+        "maml": None if logits is None else softmax(logits),
+        "refusal": maml_answer.refusal and "head",
+        "pixels": pixels.probabilities,
+        "nearest": pixels.nearest,
+    }
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities."""
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum()
 
 
 LIVE = Live(
@@ -195,9 +223,15 @@ LIVE = Live(
         "none": N_("There is no example to remove."),
         "none_here": N_("Class {n} has no example: point at one of another class, then remove it."),
         "all_used": N_("All {count} drawings of {name} are on the board."),
-        "nothing": N_("There is nothing to compare the query with: draw or pick examples of two classes first."),
-        "one": N_("With one class only there is nothing to decide: draw or pick an example of a second class."),
-        "head": N_("Its head has {size} outputs: it tells {size} classes apart at most, and here are {ways}."),
+        "nothing": N_(
+            "There is nothing to compare the query with: draw or pick examples of two classes first."
+        ),
+        "one": N_(
+            "With one class only there is nothing to decide: draw or pick an example of a second class."
+        ),
+        "head": N_(
+            "Its head has {size} outputs: it tells {size} classes apart at most, and here are {ways}."
+        ),
         "infinite": N_("Its outputs are not finite: take fewer inner steps."),
         "refusal": N_("{name} gives no answer: {why}"),
         "query": N_("the query"),
