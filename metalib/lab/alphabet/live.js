@@ -150,11 +150,13 @@ function framed(planes, side) { // each with the zeros around it that a convolut
 function convolve(sum, start, input, from, weights, w, side) {
   const a = weights[w], b = weights[w + 1], c = weights[w + 2], d = weights[w + 3], e = weights[w + 4];
   const f = weights[w + 5], g = weights[w + 6], h = weights[w + 7], k = weights[w + 8], wide = side + 2;
-  for (let y = 0; y < side; y++) {
-    for (let x = 0, to = start + y * side, at = from + y * wide; x < side; x++, to++, at++) {
-      const under = at + wide, last = under + wide;
-      sum[to] += a * input[at] + b * input[at + 1] + c * input[at + 2] + d * input[under] + e * input[under + 1]
-        + f * input[under + 2] + g * input[last] + h * input[last + 1] + k * input[last + 2];
+  for (let y = 0, to = start; y < side; y++) {
+    let one = from + y * wide, two = one + wide, three = two + wide;
+    let p = input[one++], q = input[one++], s = input[two++], t = input[two++], u = input[three++], v = input[three++];
+    for (const end = to + side; to < end; to++) {
+      const r = input[one++], x = input[two++], z = input[three++];
+      sum[to] += a * p + b * q + c * r + d * s + e * t + f * x + g * u + h * v + k * z;
+      p = q; q = r; s = t; t = x; u = v; v = z;
     }
   }
 }
@@ -469,9 +471,9 @@ const QUERY_TILE = { y: 4, size: 68 };
 function board({ alphabet, target }, width) {
   const rows = rowsOf({ alphabet, target }), left = Math.min(46, 0.2 * width);
   const columns = Math.max(1, ...rows.map((label) => ofClass(alphabet, label).length + (label === target ? 1 : 0)));
-  const pitch = Math.min(54, (HEIGHT - TOP) / Math.max(rows.length, 1), (width - left) / Math.min(EXAMPLES, columns));
-  const high = Math.min(54, (HEIGHT - TOP) / Math.max(rows.length, 1)), size = (pitch * 30) / 32;
-  const middle = (label) => TOP + (rows.indexOf(label) + 0.5) * high;
+  const room = (HEIGHT - TOP) / Math.max(rows.length, 1);
+  const pitch = Math.min(54, room, (width - left) / Math.min(EXAMPLES, columns)), size = (pitch * 30) / 32;
+  const high = Math.min(54, room, Math.max(pitch, 36)), middle = (label) => TOP + (rows.indexOf(label) + 0.5) * high;
   const tile = (label, column) => [left + column * pitch + pitch / 32, middle(label) - size / 2];
   return { rows, left, pitch, high, size, middle, tile };
 }
@@ -479,8 +481,8 @@ function sheet(plot) { // coordinates are CSS pixels from the upper left corner
   plot.axes({ x: [0, plot.width], y: [plot.height, 0], frame: false });
 }
 const frame = (plot, x, y, size, style) => plot.rects([[x, y, size, size]], style);
-function tile(plot, pixels, x, y, size) {
-  plot.tile(pixels, SIZE, SIZE, x, y, x + size, y + size);
+function tile(plot, pixels, x, y, size, smooth = true) {
+  plot.tile(pixels, SIZE, SIZE, x, y, x + size, y + size, { smooth });
   frame(plot, x, y, size, { stroke: "#d9d9d9", width: 1 });
 }
 
@@ -506,7 +508,7 @@ function drawBoard(plot, { state, result, env, styles }) {
     frame(plot, ...at.tile(label, cursor - first(alphabet, label)), at.size, chosen);
   }
   const { y, size } = QUERY_TILE;
-  if (result.query) tile(plot, result.query, at.left, y, size);
+  if (result.query) tile(plot, result.query, at.left, y, size, false); // its 28 x 28 pixels can be counted
   frame(plot, at.left, y, size, { ...dashed, ...(result.query && { dash: [] }), ...(target === QUERY && chosen) });
 }
 
@@ -515,12 +517,12 @@ function drawMethod(plot, { state, result, env, styles, texts, tools }, method) 
   const probabilities = result[method], { alphabet } = state, at = board(state, plot.width);
   plot.line([1, 1], [4, HEIGHT - 4], { color: "#d9d9d9", width: 1.2 });
   if (!probabilities) return;
-  const known = classes(alphabet), best = chosen(probabilities), left = 12, narrow = plot.width < 170;
+  const known = classes(alphabet), best = chosen(probabilities), narrow = plot.width < 130, left = narrow ? 8 : 12;
   const winner = method === "pixels" ? result.nearest : first(alphabet, known[best]);
   const size = Math.min(QUERY_TILE.size, plot.width - left - 4);
   tile(plot, seen(alphabet.examples[winner][1], env).pixels, left, QUERY_TILE.y, size);
   const thick = narrow ? Math.min(0.3 * at.high, 12) : Math.min(0.6 * at.high, 24);
-  const room = plot.width - left - (narrow ? 4 : 64);
+  const room = plot.width - left - (narrow ? 4 : 4.5 * plot.font); // beside the bar stands its percentage
   known.forEach((label, way) => {
     const share = probabilities[way], long = Math.max(room * share, 1.5), y = at.middle(label);
     const weight = way === best ? "bold" : "normal";
@@ -534,8 +536,8 @@ function drawMethod(plot, { state, result, env, styles, texts, tools }, method) 
 
 export const stacked = false; // the panels share their rows
 export const panels = [
-  { name: "board", height: HEIGHT, share: 0.34, draw: drawBoard },
-  ...METHODS.map((name) => ({ name, height: HEIGHT, share: 0.22, draw: (plot, view) => drawMethod(plot, view, name) })),
+  { name: "board", height: HEIGHT, share: 0.31, draw: drawBoard },
+  ...METHODS.map((name) => ({ name, height: HEIGHT, share: 0.23, draw: (plot, view) => drawMethod(plot, view, name) })),
 ];
 
 /** Whoever touches an example points at it; a row, or the query, is drawn for. */

@@ -3,22 +3,24 @@
 const INK = "#111", PAPER = "#fff", EDGE = "#767676";
 const KEYS = new Set(["Enter", " ", "Delete", "Backspace", "Home", "Escape", ..."0123456789"]);
 
-// Put a pad into `place`. pad: the module's, with its `size` in CSS pixels, and `pen`, its width in widths of the pad;
-// label: what a screen reader calls it. changed(strokes): what is on the paper, each stroke a list of [x, y], 0 … 1
-// from left and top; with `pad.unfinished` also while the pen is down, once a frame. key({key, shift}): a key, but for
-// Backspace and Ctrl+Z, which take the last stroke back.
-export function mountPad(place, { pad: { size, pen, unfinished }, label, strokes }, { changed, key }) {
+// Put a pad into `place`. label: what a screen reader calls it; alt: what it is; size: CSS pixels; pen: its width in
+// widths of the pad. changed(strokes, finished): what is on the paper, each stroke a list of [x, y], 0 … 1 from left
+// and top; while the pen is down once a frame, with `finished` false. key({key, shift}): a key, but for Backspace and
+// Ctrl+Z, which take the last stroke back.
+export function mountPad(place, { label, alt, size, pen }, { changed, key }) {
   const node = document.createElement("div"), canvas = document.createElement("canvas");
-  node.className = "metalib-live-pad";
+  node.className = "metalib-paper";
   node.style.setProperty("--metalib-pad", `${size}px`);
   node.tabIndex = 0;
   node.setAttribute("role", "application");
   node.setAttribute("aria-label", label);
-  canvas.setAttribute("aria-hidden", "true");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", alt);
   node.append(canvas);
   place.append(node);
 
-  let current = null, waiting = 0;
+  let strokes = [], current = null, waiting = 0;
+  let told = 0, rest = 0; // when an unfinished stroke was told; until when the pen has the machine for itself
 
   function paint() {
     const wide = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
@@ -46,24 +48,30 @@ export function mountPad(place, { pad: { size, pen, unfinished }, label, strokes
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]
       .map((v) => Math.round(Math.min(1, Math.max(0, v)) * 1e4) / 1e4);
   }
-  const later = () => { if (unfinished) waiting ||= requestAnimationFrame(tell); };
-  function tell() { // what is drawn so far, once a frame
+  function tell(now) { // what is drawn so far; what it leads to takes half of the time at most
     waiting = 0;
-    if (current) changed([...strokes, [...current]]);
+    if (!current) return;
+    if (told || now < rest) {
+      later();
+      return;
+    }
+    told = performance.now();
+    changed([...strokes, [...current]], false);
   }
+  const later = () => { waiting ||= requestAnimationFrame(tell); };
   function end() {
     if (!current) return;
     cancelAnimationFrame(waiting);
     waiting = 0;
     strokes = [...strokes, current];
     current = null;
-    changed(strokes);
+    changed(strokes, true);
   }
   function back() {
     if (current || !strokes.length) return;
     strokes = strokes.slice(0, -1);
     paint();
-    changed(strokes);
+    changed(strokes, true);
   }
 
   const handlers = {
@@ -96,6 +104,8 @@ export function mountPad(place, { pad: { size, pen, unfinished }, label, strokes
     },
   };
   for (const [name, handler] of Object.entries(handlers)) node.addEventListener(name, handler);
+  // A quick stroke is no fling, by whose end the next tap on a button would be swallowed.
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   const watcher = new ResizeObserver(paint);
   watcher.observe(canvas);
 
@@ -103,6 +113,9 @@ export function mountPad(place, { pad: { size, pen, unfinished }, label, strokes
     node,
     // The strokes of the state; a stroke that is being drawn goes on.
     show(wanted) {
+      const now = performance.now();
+      if (told) rest = now + (now - told);
+      told = 0;
       if (current) return;
       strokes = wanted;
       paint();
