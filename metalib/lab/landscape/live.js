@@ -145,9 +145,9 @@ function spread(low, high, n) {
 }
 
 // Where in the window `value(x, y)` is lowest: a grid, again and again finer.
-function lowest(value, [left, right, bottom, top]) {
+function lowest(value, [left, right, bottom, top], rounds) {
   let centre = [(left + right) / 2, (bottom + top) / 2], reach = [right - left, top - bottom];
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < rounds; round++) {
     const xs = spread(centre[0] - reach[0] / 2, centre[0] + reach[0] / 2, 41).map((x) => clip(x, left, right));
     const ys = spread(centre[1] - reach[1] / 2, centre[1] + reach[1] / 2, 41).map((y) => clip(y, bottom, top));
     let least = Infinity;
@@ -174,7 +174,7 @@ function surface(name, alpha, steps, env) {
     const xs = spread(left, right, 61), ys = spread(bottom, top, 51), values = new Float64Array(61 * 51);
     ys.forEach((y, row) => xs.forEach((x, column) => { values[61 * row + column] = clip(value(x, y), 1e-9, 1e6); }));
     if (env.known.size > 50) env.known.clear();
-    env.known.set(key, { key, xs, ys, values, best: lowest(value, place.window) });
+    env.known.set(key, { key, xs, ys, values, best: lowest(value, place.window, env.rounds) });
   }
   return env.known.get(key);
 }

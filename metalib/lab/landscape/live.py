@@ -16,7 +16,7 @@ from metalib.lab.landscape.laboratory import (
     LandscapeState,
     grid,
 )
-from metalib.lab.landscape.objectives import FAR, METHODS, LandscapeResult, objective
+from metalib.lab.landscape.objectives import FAR, METHODS, ROUNDS, LandscapeResult, objective
 from metalib.lab.live import Live
 from metalib.tasks.landscapes import LANDSCAPES, SineLandscape
 
@@ -32,6 +32,7 @@ def data() -> dict[str, Any]:
         "levelText": looks.LEVEL_TEXT,
         "methods": list(METHODS),
         "far": FAR,
+        "rounds": ROUNDS,
         "most": MAX_MOVES,
     }
 

@@ -22,6 +22,7 @@ METHODS = {
     "joint": N_("joint training"),
 }
 FAR = 1e6  # a parameter beyond this has left for good
+ROUNDS = 8  # of ever finer grids: the last has cells of some millionths
 
 
 def inner_path(landscape: Landscape, theta: np.ndarray, alpha: float, steps: int) -> np.ndarray:
@@ -69,11 +70,11 @@ def descent(
     return np.stack(way)
 
 
-def lowest(function: Callable[[np.ndarray], np.ndarray], window: tuple, rounds: int = 12) -> np.ndarray:
+def lowest(function: Callable[[np.ndarray], np.ndarray], window: tuple) -> np.ndarray:
     """Where in the window `function` (points (..., 2) to (...)) is lowest: a grid, again and again finer."""
     left, right, bottom, top = window
     centre, reach = np.array([(left + right) / 2, (bottom + top) / 2]), np.array([right - left, top - bottom])
-    for _round in range(rounds):
+    for _round in range(ROUNDS):
         x, y = (
             np.clip(np.linspace(c - r / 2, c + r / 2, 41), low, high)
             for c, r, low, high in zip(centre, reach, (left, bottom), (right, top), strict=True)
