@@ -18,7 +18,7 @@ endif
 VENV_PYTHON := $(VENV_BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check peers hub twins lecture handout rehearse grading release site chapters links linkcheck messages stale clean
+.PHONY: help install lab test check peers hub twins lecture handout rehearse grading release site visit chapters links linkcheck messages stale clean
 
 help:      ## print this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1	\2/p' Makefile
@@ -75,6 +75,9 @@ release:   install  ## build wheel and source archive, and try the wheel in .rel
 site:      ## the course as a web site, in build/site: laboratories that live without a kernel, no other host
 	@$(PYTHON) tools/install.py --environment site
 	$(SITE_PYTHON) tools/site/build.py $(SITE_ARGS)
+
+visit:     install site  ## open every page of the web site in a real browser, with all other hosts blocked
+	$(VENV_PYTHON) -m pytest -q -n 2 -p no:cacheprovider tests/site $(TEST_ARGS)
 
 chapters:  install  ## build and execute chapters/*.ipynb from chapters/source/*.md
 	$(VENV_PYTHON) tools/chapters.py

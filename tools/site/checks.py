@@ -17,6 +17,8 @@ LOADS = {"img": "src", "script": "src", "link": "href", "source": "src", "iframe
 def faults(site: Path) -> list[str]:
     """A line for each thing that is wrong with a built site."""
     read.cache_clear()
+    anchors.cache_clear()
+    site = site.resolve()
     found = [line for file in sorted(site.rglob("*.html")) for line in faults_of(file, site)]
     if (size := size_of(site)) > LARGEST:
         found.append(f"The site has {size / 1e6:.1f} MB; at most {LARGEST / 1e6:.0f} MB are allowed.")
@@ -47,7 +49,7 @@ def broken(target: str, file: Path, site: Path) -> str | None:
     if parts.path.startswith("/"):
         return "it leads to the top of the host, and the site may lie in a folder of it"
     to = (file.parent / unquote(parts.path)).resolve() if parts.path else file
-    if not to.is_relative_to(site.resolve()):
+    if not to.is_relative_to(site):
         return "it leads out of the site"
     if not to.is_file():
         return "there is no such file"
@@ -61,6 +63,7 @@ def read(file: Path) -> BeautifulSoup:
     return BeautifulSoup(file.read_text("utf-8"), "html.parser")
 
 
+@cache
 def anchors(file: Path) -> set[str]:
     """What a link may name in a page behind `#`; nothing is the top."""
     return {"", *(tag["id"] for tag in read(file).find_all(id=True))} | {

@@ -46,7 +46,6 @@ def settings(language: str, made: list[Page], where: Address, out: Path, static:
             "use_fullscreen_button": False,
             "show_navbar_depth": 1,
             "show_toc_level": 2,
-            "home_page_in_toc": True,
             "search_bar_text": SEARCH[language],
             "toc_title": CONTENTS[language],
             "navbar_persistent": [],
