@@ -26,7 +26,6 @@ import asked  # noqa: E402
 import checks  # noqa: E402
 import fidelity  # noqa: E402
 import home  # noqa: E402
-import live_files  # noqa: E402
 import nbformat  # noqa: E402
 from cells import turned  # noqa: E402
 from formulas import font_of, letters  # noqa: E402
@@ -36,6 +35,8 @@ from sources import ChapterError  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 from sphinx.errors import SphinxError  # noqa: E402
 from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E402
+
+from metalib.lab.live import write as write_live  # noqa: E402
 
 STATIC = HERE / "static"
 logging.getLogger("fontTools").setLevel(logging.WARNING)
@@ -61,10 +62,11 @@ def build(out: Path, root: Path = ROOT) -> None:
             shutil.copytree(
                 Path(folder, "html"), out / ("" if language == "en" else language), dirs_exist_ok=True
             )
-    live_files.write(out / "live", sorted({page.language for page in made}))
+    write_live(out / "live", sorted({page.language for page in made}))
     asked.write(out)
     fidelity.write(out)
     shutil.copytree(STATIC, out / "assets")
+    (out / ".nojekyll").touch()  # GitHub Pages would leave out folders that begin with "_"
     signs = "".join(
         sorted({sign for file in out.rglob("*.html") for sign in letters(file.read_text("utf-8"))})
     )

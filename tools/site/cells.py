@@ -10,7 +10,7 @@ from html import escape
 import asked
 import fidelity
 import laboratories
-import live_files
+import live_ones
 import nbformat
 from address import Address
 from compose import LABELS
@@ -94,13 +94,13 @@ def laboratory(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNo
     around its still picture, else what was recorded, else the picture."""
     shown = laboratories.shown_in(cell.source)
     assert shown is not None
-    still, live = html_of(cell), live_files.named(shown.name)
+    still, live = html_of(cell), live_ones.named(shown.name)
     said = fidelity.line(shown.name, page, live is not None, launch_links(page, home))
     line = f'<p class="metalib-fidelity">{said}</p>'
     if live is None:
         inside = fidelity.recorded(shown.name, shown.arguments, still, page) or f"<figure>{still}</figure>"
         return [showing(cell, f'<div class="metalib-laboratory" id="{anchor(cell)}">{line}{inside}</div>')]
-    initial = json.dumps(live_files.initial(live, shown.arguments), ensure_ascii=False)
+    initial = json.dumps(live_ones.initial(live, shown.arguments), ensure_ascii=False)
     html = (
         f'<div class="metalib-live" id="{anchor(cell)}" data-live="{live}" data-initial="{escape(initial)}"'
         f' data-language="{page.language}">{line}<figure>{still}</figure></div>'
