@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Callable
 from html import escape
 
@@ -20,6 +21,7 @@ from page import Page
 from sources import tags
 
 SETUP = {"en": "The setup cell", "zh": "准备单元格"}
+EDITION = re.compile(r"\[[^]]*\]\((\.\./|[a-z]+/)[\w/]+\.ipynb\)")
 LAUNCH = {"en": "Repository", "zh": "代码仓库"}
 
 
@@ -38,14 +40,17 @@ def showing(cell: NotebookNode, html: str, *marks: str) -> NotebookNode:
 
 
 def title(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNode]:
-    """The title block, its line of launch links as buttons."""
-    paragraphs = cell.source.split("\n\n")
+    """The title block, its line of launch links as buttons; other editions stand in the page's header."""
     launch = LABELS[page.language].launch
     row = " ".join(
         f'<a class="launch" href="{escape(address)}">{name}</a>'
         for name, address in launch_links(page, home).items()
     )
-    kept = [f'<p class="launch-row">{row}</p>' if text.startswith(launch) else text for text in paragraphs]
+    kept = [
+        f'<p class="launch-row">{row}</p>' if text.startswith(launch) else text
+        for text in cell.source.split("\n\n")
+        if not EDITION.fullmatch(text)
+    ]
     return [nbformat.from_dict({**cell, "source": "\n\n".join(kept)})]
 
 
