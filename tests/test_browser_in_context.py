@@ -59,7 +59,7 @@ def test_keys_move_a_point_and_draw_a_new_line(page):
     stage.focus()
     page.keyboard.press("Home")
     page.keyboard.press("PageDown")
-    wait_until(page, lambda: "The arrow keys move point 2." in words(page))
+    wait_until(page, lambda: "Point 2 is chosen." in words(page))
     x, y = points(page)[1]
     page.keyboard.press("ArrowUp")
     wait_until(page, lambda: abs(points(page)[1][1] - y - 0.25) < 0.01 and abs(points(page)[1][0] - x) < 0.01)

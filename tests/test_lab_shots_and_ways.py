@@ -165,7 +165,7 @@ def test_the_fast_picture_is_the_full_one_and_all_is_said(lab, leak, ways):
     check_fast_picture(lab.painter, lab.state, lab.result)
     for words in (f"{ways}-way 2-shot", "of", "right", "Accuracy in % along shots", lab.result.names[0]):
         assert words in lab.surface.alt
-    assert len(lab.painter.words(lab.state, lab.result).remark) > 100
+    assert len(lab.painter.words(lab.state, lab.result).below) > 100
 
 
 def test_a_move_computes_and_paints_in_a_tenth_of_a_second(lab):

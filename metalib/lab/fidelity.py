@@ -39,12 +39,9 @@ def recorded(positions: int, controls: Sequence[str], note: str = "") -> Fidelit
     """
     filled = {"n": positions, "controls": " × ".join(controls)}
     still = _("Recorded: a still picture, of {n} positions ({controls}) that the page shows with JavaScript.")
-    alive = _(
-        "Recorded: {n} positions ({controls}), computed by Python when this site was built. All else needs a "
-        "kernel: {places}"
-    )
-    rest = f" {_(note)}" if note else ""
-    return Fidelity(still.format(**filled) + rest, alive.format(**filled, places="{places}") + rest)
+    alive = _("Recorded: {n} positions ({controls}), computed by Python when this site was built.")
+    rest = [*([_(note)] if note else []), _("All else needs a kernel: {places}")]
+    return Fidelity(*(" ".join([said.format(**filled), *rest]) for said in (still, alive)))
 
 
 def needs_kernel() -> Fidelity:

@@ -224,7 +224,7 @@ class Laboratory:
         with self.surface.hold_sync():
             alt = all_in_words(settings, words, shows)
             self.surface.paint(pixels, self.painter.ground, alt, as_json(words))
-            self.surface.say(words.remark)
+            self.surface.say(words.below)
         self._renew(controls)
         # What is shown again moves no control: one may just have been moved, its change waiting for the lock.
         if state != before:

@@ -6,8 +6,9 @@ picture, its words, its text alternative and its remark are kept. The site shows
     tape = record("ShiftLaboratory", ("en", "zh"))
     tape.pages["en"]["positions"][3]["words"]
 
-A picture is what stands still, and above it what this position changes (transparent elsewhere): WebP files,
-lossless but for the number of colours. What moves has no texts, so the languages share it.
+What a laboratory says of mouse and keys (`Words.hint`) is left out. A picture is what stands still, and above
+it what this position changes (elsewhere transparent): WebP files, lossless but for the number of colours.
+What moves has no texts, so the languages share it.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ RECORDINGS: Mapping[str, Recording] = {
         {"family": ("sine", "sine-elsewhere", "glyphs"), "shots": (1, 2, 3, 5, 7, 10, 15, 20, 50, 100)}
     ),
     "TrainingLaboratory": Recording(
-        {"position": (*range(0, 40, 2), *range(40, 137, 4))},  # meta-iteration 500 is 96, 1500 is 136
+        {"position": (*range(0, 40, 2), *range(40, 137, 4), 137)},  # 96: meta-iteration 500; 137: 1500
         make=training_laboratory,
         prepare=lambda laboratory: laboratory.train(1500),
     ),
@@ -79,7 +80,7 @@ RECORDINGS: Mapping[str, Recording] = {
     ),
     "ShotsAndWaysLaboratory": Recording(
         {"leak": ("none", "support", "twice", "sorted", "overlap", "statistics"), "shots": (1, 2, 3, 5)},
-        make=lambda: lab.ShotsAndWaysLaboratory(tasks=60),  # of its 200, which take two minutes
+        make=lambda: lab.ShotsAndWaysLaboratory(tasks=40),  # of its 200, which take a minute
     ),
     "ShiftLaboratory": Recording({"kind": ("noise", "rotation"), "strength": tuple(range(11))}),
     "NavigationLaboratory": Recording({"start": ("random", "joint", "maml"), "steps": tuple(range(6))}),
@@ -144,7 +145,11 @@ def record(name: str, languages: Iterable[str], positions: Sequence[int] | None 
         one.compute = first.compute
     for code, one in made.items():
         with speaking(code):
-            pages[code] = {**_picture(one), "controls": _controls(one, recording), "positions": []}
+            pages[code] = {
+                **_picture(one),
+                "controls": _controls(one, recording, first.state),
+                "positions": [],
+            }
     for number, values in enumerate(recording.positions):
         if positions is not None and number not in positions:
             continue
@@ -164,7 +169,7 @@ def _picture(one: Laboratory) -> dict[str, Any]:
     return {name: getattr(one.painter, name) for name in ("width", "height", "fold")}
 
 
-def _controls(one: Laboratory, recording: Recording) -> list[dict[str, Any]]:
+def _controls(one: Laboratory, recording: Recording, state: Any) -> list[dict[str, Any]]:
     """The moved controls as a page shows them. Numbers are moved along, anything else is chosen."""
     found = []
     for name, values in recording.moved.items():
@@ -174,7 +179,7 @@ def _controls(one: Laboratory, recording: Recording) -> list[dict[str, Any]]:
         else:
             kind, told = "range", [control.told(value) for value in values]
         said = {"name": name, "label": _(control.label), "kind": kind, "told": told}
-        found.append({**said, "values": list(values), "begin": _nearest(values, getattr(one.state, name))})
+        found.append({**said, "values": list(values), "begin": _nearest(values, getattr(state, name))})
     return found
 
 

@@ -18,6 +18,7 @@ function element(tag, className, parent) {
 // those that wait only the newest is shown.
 function showPictures(model, stage, fold) {
   let image = element("img", "", stage);
+  image.alt = model.get("alt");
   const canvas = element("canvas", "", stage);
   canvas.setAttribute("aria-hidden", "true"); // the image has the text alternative
   const pen = canvas.getContext("2d", { alpha: false, willReadFrequently: true });

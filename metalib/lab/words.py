@@ -54,6 +54,13 @@ class Words:
 
     panels: Sequence[Panel] = ()
     remark: str = ""
+    hint: str = ""
+    """What can be done with the picture, said behind the remark; a recording leaves it out."""
+
+    @property
+    def below(self) -> str:
+        """All that stands below the picture."""
+        return " ".join(filter(None, (self.remark, self.hint)))
 
 
 def as_json(words: Words) -> list[dict[str, Any]]:
@@ -109,8 +116,8 @@ def with_words(pixels: np.ndarray, words: Words) -> bytes:
     parts = [pixels]
     if words.panels:
         parts.insert(0, _band(words.panels, pixels.shape[1]))
-    if words.remark:
-        parts.append(_band([Panel(0.01, 0.99, note=words.remark)], pixels.shape[1]))
+    if words.below:
+        parts.append(_band([Panel(0.01, 0.99, note=words.below)], pixels.shape[1]))
     return encode_png(np.concatenate(parts))
 
 

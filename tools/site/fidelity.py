@@ -21,7 +21,8 @@ from metalib.lab.recording import RECORDINGS, record
 PACKAGE = Path(metalib.__file__).resolve().parent
 KEPT = PACKAGE.parent / "build" / "recorded"
 """Recordings, in a folder named after what they were made of."""
-NOT_SHOWN = {"__pycache__", "exercises", "grading"}  # folders of metalib that no laboratory shows anything of
+NOT_SHOWN = {"__pycache__", "exercises", "grading", "live", "live.py", ".mo", ".pot", ".js", ".css"}
+"""Folders, files and kinds of files of metalib of which no recording has anything."""
 
 
 def line(name: str, page: Page, live: bool, links: dict[str, str]) -> str:
@@ -91,6 +92,7 @@ def fingerprint() -> str:
     """Of all that a recording is made of."""
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*")):
-        if file.is_file() and not NOT_SHOWN & set(file.relative_to(PACKAGE).parts) and file.suffix != ".mo":
-            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+        parts = file.relative_to(PACKAGE).parts
+        if file.is_file() and not NOT_SHOWN & {*parts, file.suffix}:
+            digest.update("/".join(parts).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

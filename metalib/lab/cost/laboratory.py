@@ -81,7 +81,7 @@ class CostPainter(Painter):
         note = _("lines: predicted; points: counted")
         if state.shown == "time":
             note = _("lines: predicted from 4 and 8 steps; points: measured")
-        return Words((Panel(0.1, 1.0, title, legend, note),), remark(state, result))
+        return Words((Panel(0.1, 1.0, title, legend, note),), remark(state, result), how(state))
 
     def describe(self, state: CostState, result: CostResult) -> str:
         said = []
@@ -107,7 +107,7 @@ def told(state: CostState, value: float) -> str:
 
 
 def remark(state: CostState, result: CostResult) -> str:
-    """What the chosen segment keeps, and what to do."""
+    """What the chosen segment keeps."""
     at = STEPS.index(state.steps)
     segment = int(result.segment[at])
     parts = -(-state.steps // segment)
@@ -117,9 +117,13 @@ def remark(state: CostState, result: CostResult) -> str:
     if state.shown == "memory":
         size = told(state, result.copy)
         said += " " + _("One θ′ for each task is {size}.").format(size=size)
-    else:
-        said += " " + _("Press Enter to measure again.")
-    return said + " " + _("Drag along the axis, or press ← and →.")
+    return said
+
+
+def how(state: CostState) -> str:
+    """What to do."""
+    along = _("Drag along the axis, or press ← and →.")
+    return along if state.shown == "memory" else _("Press Enter to measure again.") + " " + along
 
 
 class CostLaboratory(Laboratory):

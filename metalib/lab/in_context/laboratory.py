@@ -155,13 +155,17 @@ class InContextPainter(Painter):
         )
         lines = [Entry(_("true line"), TRUTH)]
         lines += [Entry(_("a line it knows"), KNOWN)] if len(result.pool) else []
-        return Words(
-            (
-                Panel(self.left[0], 0.63, legend=legend, note=gaps),
-                Panel(0.66, 1.0, _("slope and intercept"), legend=lines),
-            ),
-            remark(state, result),
+        panels = (
+            Panel(self.left[0], 0.63, legend=legend, note=gaps),
+            Panel(0.66, 1.0, _("slope and intercept"), legend=lines),
         )
+        if special := remark(state, result):
+            return Words(panels, special)
+        hint = _(
+            "Drag a point. By keys: Page Down chooses the next one (ring), arrows move it (Shift: a little), "
+            "Home puts all back, Enter draws a new line."
+        )
+        return Words(panels, _("Shaded: the inputs of the training."), hint)
 
     def describe(self, state: InContextState, result: Reading) -> str:
         places = _("; ").join(look.point(place) for place in result.points)
@@ -174,11 +178,11 @@ class InContextPainter(Painter):
         text += " " + _("The transformer's curve bends away from its line by {bend:.2f}.").format(
             bend=result.bend
         )
-        return text + " " + _("The arrow keys move point {n}.").format(n=state.pointed)
+        return text + " " + _("Point {n} is chosen.").format(n=state.pointed)
 
 
 def remark(state: InContextState, result: Reading) -> str:
-    """What is special here, or else what a learner can do."""
+    """What is special here; "" where nothing is."""
     if result.overshoots > 2:
         return _(
             "α = {alpha:.2g} is too large for these points: 2α times the largest curvature is {product:.2f}, "
@@ -189,10 +193,7 @@ def remark(state: InContextState, result: Reading) -> str:
             "A point lies outside the shaded strip: in training no input did. Nobody told the transformer "
             "how lines go on there."
         )
-    return _(
-        "Drag a point. By keys: Page Down chooses the next one (ring), arrows move it (Shift: a little), "
-        "Home puts all back, Enter draws a new line. Shaded: the inputs of the training."
-    )
+    return ""
 
 
 class InContextLaboratory(Laboratory):

@@ -98,7 +98,8 @@ class ShiftPainter(Painter):
             for name, style in CURVES.items()
         ]
         mean = _("mean of {n} tasks, 95 % band").format(n=result.averages.n)
-        return Words((left, Panel(0.585, 1.0, mean, legend)), remark(state))
+        how = _("Drag along the curves, or press ← and →; Enter draws a new episode.")
+        return Words((left, Panel(0.585, 1.0, mean, legend)), remark(state), how)
 
     def describe(self, state: ShiftState, result: ShiftResult) -> str:
         mean, _half = result.averages.of(state.method)
@@ -120,7 +121,6 @@ def told(state: ShiftState, result: ShiftResult, method: str) -> str:
 
 def remark(state: Any) -> str:
     """What the chosen method knows of the new domain."""
-    how = _("Drag along the curves, or press ← and →; Enter draws a new episode.")
     said = {
         "pixels": _("The mean support drawing that is nearest pixel by pixel: nothing was learned."),
         "frozen": _("Trained on unshifted glyphs, and nothing of it changes."),
@@ -132,4 +132,4 @@ def remark(state: Any) -> str:
     }[state.method]
     if state.method == "tuned" and state.where == "query" and state.strength:
         said += " " + _("But the support set is not shifted: it says nothing of the new domain.")
-    return f"{said} {how}"
+    return said

@@ -81,7 +81,7 @@ class ShotsAndWaysPainter(Painter):
     """Left: the episode, a row for each class, support before queries. Right: the curves."""
 
     height = 400
-    fold = 0.53
+    fold = 0.51
     left, top, wide, high, gap = 40, 6, 460, 386, 14  # of the episode, in pixels
 
     def build(self, figure: Figure) -> None:
@@ -196,7 +196,7 @@ class ShotsAndWaysPainter(Painter):
         if state.leak != "none":
             legend.append(Entry(_("without the leak; + is what it adds"), {**CLEAN, "color": look.BLACK}))
         right = Panel(0.54, 1.0, title, legend)
-        return Words((left, right), " ".join([_(TOLD[state.leak]), _(HOW)]))
+        return Words((left, right), _(TOLD[state.leak]), _(HOW))
 
     def describe(self, state: ShotsAndWaysState, result: ShotsAndWaysResult) -> str:
         def points(name: str) -> str:

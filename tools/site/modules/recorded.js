@@ -92,25 +92,28 @@ export async function mount(root) {
     read(`../recorded/${recording}.${language}.json`), bytesOf(`../recorded/${recording}.bin`), styled("surface.css"),
   ]);
   const files = filesIn(all), sizes = tape.controls.map(({ told }) => told.length);
-  const model = modelOf({
-    ground: null, changes: null, alt: "", words: [], width: tape.width, height: tape.height, fold: tape.fold,
-    resolution: 1, label: "", interactive: false, hover: false, drawing: false, strokes: [], pen_width: 0, message: "",
-    failed: false,
+  const made = tape.controls.map((control) => {
+    const begin = control.values.indexOf(asked[control.name]);
+    return controlOf(control, begin < 0 ? control.begin : begin, () => show());
   });
   let wanted = -1;
-  async function show() {
+  async function shown() {
     const number = numberOf(made.map((one) => one.at()), sizes);
     wanted = number;
     const { ground, moving, alt, words, remark } = tape.positions[number];
-    const changes = await files.changes(moving);
+    const values = { ground: files.ground(ground), changes: await files.changes(moving), alt, words, message: remark };
+    return { number, values };
+  }
+  const model = modelOf({
+    ...(await shown()).values, width: tape.width, height: tape.height, fold: tape.fold, resolution: 1, label: "",
+    interactive: false, hover: false, drawing: false, strokes: [], pen_width: 0, failed: false,
+  });
+  async function show() {
+    const { number, values } = await shown();
     if (wanted !== number) return; // the control has gone on
-    model.put({ ground: files.ground(ground), changes, alt, words, message: remark });
+    model.put(values);
     root.dataset.position = number;
   }
-  const made = tape.controls.map((control) => {
-    const begin = control.values.indexOf(asked[control.name]);
-    return controlOf(control, begin < 0 ? control.begin : begin, show);
-  });
   const place = make("div", { className: "metalib-picture" });
   const box = make("div", { className: "metalib-player" }, make("div", { className: "metalib-controls" }, ...made.map((one) => one.node)), place);
   box.classList.add("metalib-waiting"); // it has its width, but no place yet
