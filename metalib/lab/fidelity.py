@@ -22,11 +22,12 @@ class Fidelity(NamedTuple):
     alive: str
 
 
-def live() -> Fidelity:
-    """The page has a live edition of it."""
+def live(note: str = "") -> Fidelity:
+    """The page has a live edition of it; `note`: what else must be said."""
+    said = _("Live: this page computes it, without a kernel.")
     return Fidelity(
         _("Live in this page where the browser runs its program; what you see now is a still picture."),
-        _("Live: this page computes it, without a kernel."),
+        f"{said} {_(note)}" if note else said,
     )
 
 

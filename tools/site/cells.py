@@ -100,7 +100,7 @@ def laboratory(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNo
     shown = laboratories.shown_in(cell.source)
     assert shown is not None
     still, live = html_of(cell), live_ones.named(shown.name)
-    said = fidelity.line(shown.name, page, live is not None, launch_links(page, home))
+    said = fidelity.line(shown.name, page, live, launch_links(page, home))
     line = f'<p class="metalib-fidelity">{said}</p>'
     if live is None:
         inside = fidelity.recorded(shown.name, shown.arguments, still, page) or f"<figure>{still}</figure>"

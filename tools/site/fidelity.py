@@ -16,6 +16,7 @@ from page import Page
 import metalib
 from metalib.i18n import languages, speaking
 from metalib.lab import fidelity
+from metalib.lab.live import LIVE
 from metalib.lab.recording import RECORDINGS, record
 
 PACKAGE = Path(metalib.__file__).resolve().parent
@@ -25,11 +26,12 @@ NOT_SHOWN = {"__pycache__", "exercises", "grading", "live", "live.py", ".mo", ".
 """Folders, files and kinds of files of metalib of which no recording has anything."""
 
 
-def line(name: str, page: Page, live: bool, links: dict[str, str]) -> str:
-    """The sentence above a laboratory, as HTML; `links` lead to where it runs with a kernel."""
+def line(name: str, page: Page, live: str | None, links: dict[str, str]) -> str:
+    """The sentence above a laboratory, as HTML; `live`: the name of its live edition, where there is one;
+    `links` lead to where it runs with a kernel."""
     with speaking(page.language):
-        if live:
-            said = fidelity.live()
+        if live is not None:
+            said = fidelity.live(LIVE[live].note)
         elif name in RECORDINGS:
             tape = _page(name, page.language)
             labels = [control["label"] for control in tape["controls"]]

@@ -202,6 +202,10 @@ LIVE = Live(
     encode=encode,
     decode=decode,
     reference=reference,
+    note=N_(
+        "What you draw stays in this page. Files, pictures of your own, and MAML with more than five "
+        "classes need a kernel."
+    ),
     styles={
         "protonet": {"color": COLOURS[0]},
         "maml": {"color": COLOURS[1]},

@@ -54,6 +54,7 @@ class Live:
     or a function that returns them.
     encode, decode: the state as a plain JSON object, and this as the state's fields; by default field by
     field, tuples as lists.
+    note: a sentence about what only a kernel can do, marked by `N_`.
     """
 
     laboratory: type[Laboratory]
@@ -65,6 +66,7 @@ class Live:
     demo: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
     encode: Callable[[Any], dict[str, Any]] = plain
     decode: Callable[[dict[str, Any]], Mapping[str, Any]] = tupled_all
+    note: str = ""
 
     def open(self, **arguments: Any) -> Any:
         """The Python laboratory that the page's equals. Raises as the laboratory itself."""
