@@ -167,3 +167,22 @@ def test_what_the_chapter_tells_to_try(prototypes):
         assert (usual == seen(embedding=embedding, distance="euclidean")["answers"]).all()
         assert (usual != seen(embedding=embedding, distance="cosine")["answers"]).sum() == changed
     assert first["stands_in"][3] == 2, "prototype 4 in the region of 3"
+
+
+def test_work_in_idle_time_leaves_nothing_to_embed_for_the_next_episode(prototypes):
+    found = prototypes.page.evaluate(
+        """async (state) => {
+            const module = await import("/prototypes.js");
+            const env = await module.prepare(await (await fetch("/prototypes.data.json")).json());
+            const next = {...state, draw: state.draw + 1, shots: 10, queries: 8, embedding: "pixels"};
+            let pieces = 0;
+            while (module.idle(state, env) && pieces < 5000) pieces++;
+            const known = env.embedded.size;
+            module.compute(state, env);
+            module.compute(next, env);
+            return {pieces, known, after: env.embedded.size, more: module.idle(state, env)};
+        }""",
+        prototypes.live.encode(BEGIN),
+    )
+    assert found["pieces"] == found["known"] == found["after"] and not found["more"]
+    assert 4 * 9 * 20 <= found["known"] <= 4 * 10 * 20, "four embeddings of two episodes' classes"

@@ -7,6 +7,7 @@
 
 import { makeButtons, makePlay } from "./buttons.js";
 import { makeControls, possible, settings } from "./controls.js";
+import { workAhead } from "./idle.js";
 import { listen } from "./moves.js";
 import { makePanels } from "./panels.js";
 import { fill, makeTools } from "./tools.js";
@@ -77,6 +78,7 @@ export async function mount(place, { module, specification, env, initial = {} })
     }
     showControls(shown.state, limitsOf(shown.state));
     pad?.show(shown.state[module.pad.name]);
+    ahead.begin(shown.state);
     place.dataset.pictures = ++pictures;
     place.dispatchEvent(new CustomEvent("metalib:shown", { detail: shown.state }));
   }
@@ -125,7 +127,7 @@ export async function mount(place, { module, specification, env, initial = {} })
       sheet.setAttribute("aria-labelledby", alt.id);
     }
   }
-  const stopKeeping = keepRoom(message);
+  const stopKeeping = keepRoom(message), ahead = workAhead(module.idle, env);
 
   wanted = { ...specification.initial, ...initial };
   paint();
@@ -140,6 +142,7 @@ export async function mount(place, { module, specification, env, initial = {} })
     close() {
       cancelAnimationFrame(frame);
       clearTimeout(quiet);
+      ahead.stop();
       stopPlay?.();
       pad?.stop();
       stopKeeping();

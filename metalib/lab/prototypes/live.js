@@ -313,23 +313,24 @@ export function compute(state, env) {
   return kept(env, `${named(state)}\n${state.distance}`, () => judge(episode, state.shots, state.distance));
 }
 
-// Work ahead, a drawing at a time: every network's view of this episode's classes, and of the next one's.
+// Work ahead, a drawing at a time: this episode's classes and the next one's, in every embedding.
 export function idle(state, env) {
-  const { embedding, characters, draw } = state;
-  if (env.ahead?.key !== named(state)) {
-    const { drawings } = env.places[characters];
-    const names = [embedding, ...Object.keys(env.networks).filter((name) => name !== embedding)];
-    const list = [draw, draw + 1].flatMap((number) => names.flatMap((name) =>
-      deal({ ...state, draw: number, shots: drawings, queries: 0 }, env).flatMap((one) =>
-        one.drawn.map((drawing) => [name, characters, one.number * drawings + drawing]))));
-    env.ahead = { key: named(state), list: list.reverse() };
-  }
-  for (let one; (one = env.ahead.list.pop());) {
+  if (env.ahead?.key !== named(state)) env.ahead = { key: named(state), list: worthKnowing(state, env) };
+  for (let one; (one = env.ahead.list.shift());) {
     const before = env.embedded.size;
     embed(...one, env);
     if (env.embedded.size > before) return true;
   }
   return false;
+}
+
+function worthKnowing(state, env) {
+  const { embedding, characters, draw } = state;
+  const { drawings } = env.places[characters];
+  const episodes = [draw, draw + 1].map((number) => deal({ ...state, draw: number, shots: drawings, queries: 0 }, env));
+  const names = [embedding, ...Object.keys(env.networks).filter((name) => name !== embedding)];
+  return names.flatMap((name) => episodes.flat().flatMap(({ number, drawn }) =>
+    drawn.map((drawing) => [name, characters, number * drawings + drawing])));
 }
 
 function embeddedEpisode(state, env) {
