@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import metalib.timing
-from benchmarks import latency, meta_step, protonet_step, sampler, threads, timing
+from benchmarks import latency, meta_step, protonet_step, sampler, site, threads, timing
 from metalib import MAML, Episodes, ProtoNet
 from metalib.models import conv4
 
@@ -131,3 +131,13 @@ def test_every_part_from_key_to_picture_is_measured():
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for part in latency.PARTS:
         assert re.search(rf"^\| {part} +\| +\d+\.\d / \d+\.\d \|$", said, re.MULTILINE), (part, said)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(desk.find_browser() is None, reason="no Chromium or Chrome found")
+def test_the_page_is_measured_beside_the_kernel(capsys):
+    assert site.main(["--moves", "8", "--only", "distances"]) == 0
+    rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| distances")]
+    assert [row[2].strip() for row in rows] == ["temperature", "dragged query"]
+    assert all(" / " in row[3] and " / " in row[4] and row[5].strip().endswith("x") for row in rows)

@@ -164,13 +164,22 @@ def test_the_mouse_drags_what_is_near_and_points_where_nothing_is_held(page):
 
 
 def test_play_goes_as_far_as_it_may_and_begins_anew(page):
+    page.evaluate(
+        """() => {
+            window.seen = [];
+            document.addEventListener("metalib:shown", (event) => seen.push(event.detail.steps), true);
+        }"""
+    )
     button = page.get_by_role("button", name="play the steps")
+    stopped = "document.querySelector('.metalib-play').ariaPressed === 'false' && seen.at(-1) === 6"
     button.click()
-    page.wait_for_function("document.querySelector('.metalib-live').laboratory.state.steps === 6")
-    page.wait_for_function("document.querySelector('.metalib-play').ariaPressed === 'false'")
+    page.wait_for_function(stopped)
+    assert sorted(set(page.evaluate("seen"))) == [5, 6]
+    page.evaluate("seen.length = 0")
     button.click()
-    page.wait_for_function("document.querySelector('.metalib-live').laboratory.state.steps === 0")
-    page.wait_for_function("document.querySelector('.metalib-live').laboratory.state.steps === 6")
+    page.wait_for_function(stopped)
+    seen = page.evaluate("seen")
+    assert seen[0] == 0 and seen == sorted(seen)
 
 
 def test_a_finger_drags_what_it_holds_taps_and_scrolls_past(browser, site):
