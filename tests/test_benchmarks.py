@@ -138,6 +138,7 @@ def test_every_part_from_key_to_picture_is_measured():
 @pytest.mark.skipif(desk.find_browser() is None, reason="no Chromium or Chrome found")
 def test_the_page_is_measured_beside_the_kernel(capsys):
     assert site.main(["--moves", "8", "--only", "distances"]) == 0
-    rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| distances")]
+    said = capsys.readouterr().out.splitlines()
+    rows = [line.split("|") for line in said if line.startswith("| distances")]
     assert [row[2].strip() for row in rows] == ["temperature", "dragged query"]
     assert all(" / " in row[3] and " / " in row[4] and row[5].strip().endswith("x") for row in rows)
