@@ -90,7 +90,7 @@ class NavigationPainter(Painter):
     """Left: the plane with the goal, the trajectories before and after. Right: the return at each step."""
 
     height = 420
-    fold = 0.47
+    fold = 0.48
 
     def build(self, figure: Figure) -> None:
         self.plane = figure.add_axes((0.075, 0.135, 0.395, 0.845))
