@@ -19,10 +19,7 @@ STAGE = {  # what the stage itself says; the sentences of `metalib.lab.controls`
     "outside": N_("{name} must lie between {low:g} and {high:g}; {value} does not."),
     "number": N_("{name} must be a number, not {value!r}."),
     "whole": N_("{name} must be a whole number, not {value!r}."),
-    "play": N_("play"),
-    "stop": N_("stop"),
     "paper": N_("Paper to write on."),
-    "failed": N_("This laboratory cannot run in this browser: {reason}"),
 }
 
 
