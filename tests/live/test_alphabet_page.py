@@ -213,6 +213,28 @@ def test_the_whole_way_by_keyboard(opened):
     assert [label for label, _one in laboratory(page, "state")["alphabet"]["examples"]] == [2]
 
 
+def test_what_is_worked_ahead_changes_no_answer(opened):
+    """Until there is a query, the examples are embedded and MAML adapts in idle time."""
+    page = opened(viewport={"width": 1280, "height": 844})
+    ahead, plain, pieces = page.evaluate(
+        """async () => {
+        const module = await import("/live/alphabet.js");
+        const data = await (await fetch("/live/alphabet.data.json")).json();
+        const shown = document.querySelector(".metalib-live").laboratory.state, answers = [];
+        let pieces = 0;
+        for (const works of [true, false]) {
+            const env = module.prepare(data), state = structuredClone(shown);
+            while (works && module.idle(state, env)) pieces++;
+            const { protonet, maml, logits } = module.compute(state, env);
+            answers.push([protonet, maml, [...logits]]);
+        }
+        return [...answers, pieces];
+    }"""
+    )
+    assert ahead == plain
+    assert pieces == 5 + 3, "five examples, three inner steps"
+
+
 def test_ctrl_z_takes_a_stroke_back(opened):
     page = opened(viewport={"width": 1280, "height": 844})
     for stroke in cross(0.0):

@@ -297,7 +297,12 @@ function seen(drawing, env) {
     const { strokes, image } = drawing, area = SIZE * SIZE;
     const pixels = image === null ? rasterise(strokes, env.coefficients)
       : env.images.bytes.subarray(image * area, (image + 1) * area);
-    env.seen.set(drawing, { pixels, get embedding() { return (this.kept ??= embed(pixels, env.layers)); } });
+    let embedding = null;
+    env.seen.set(drawing, {
+      pixels,
+      get isEmbedded() { return embedding !== null; },
+      get embedding() { return (embedding ??= embed(pixels, env.layers)); },
+    });
   }
   return env.seen.get(drawing);
 }
@@ -313,12 +318,32 @@ function squared(a, b, unit = 1) {
   return sum;
 }
 
-// MAML's parameters after the inner steps; from one number of steps to the next only those between are taken.
-function adapted({ alphabet: { examples }, steps }, support, labels, { adapted, maml, alpha, epsilon }) {
-  if (!adapted.has(examples)) adapted.set(examples, [maml]);
-  const path = adapted.get(examples);
-  while (path.length <= steps) path.push(step(path.at(-1), support, labels, alpha, epsilon));
-  return path[steps];
+// The support set as the methods see it: the classes, each example's place among them, what is seen of each.
+function supportOf({ alphabet }, env) {
+  const known = classes(alphabet), labels = alphabet.examples.map(([label]) => known.indexOf(label));
+  return { known, labels, support: alphabet.examples.map(([, drawing]) => seen(drawing, env)) };
+}
+const hasRoom = (known, env) => known.length <= env.maml.at(-1).bias.length;
+
+// MAML's parameters after 0, 1, 2 … inner steps on these examples: where it has been is kept.
+function pathOf({ alphabet: { examples } }, env) {
+  if (!env.adapted.has(examples)) env.adapted.set(examples, [env.maml]);
+  return env.adapted.get(examples);
+}
+function further(path, { support, labels }, env) {
+  path.push(step(path.at(-1), support.map((one) => one.pixels), labels, env.alpha, env.epsilon));
+}
+
+/** Before there is a query: embed an example, or take an inner step; is there more to do? */
+export function idle(state, env) {
+  const given = supportOf(state, env);
+  if (given.known.length < 2) return false;
+  const one = given.support.find((example) => !example.isEmbedded);
+  if (one) return Boolean(one.embedding);
+  const path = pathOf(state, env);
+  if (!hasRoom(given.known, env) || path.length > state.steps) return false;
+  further(path, given, env);
+  return true;
 }
 
 /** pixels of the query and of the drawing that waits; for each example its embedding, for each class its prototype,
@@ -333,10 +358,9 @@ export function compute(state, env) {
     logits: null, maml: null, refusal: "", pixelDistances: null, pixels: null, nearest: null, problem: "",
   };
   if (!query) return result;
-  const known = classes(alphabet), labels = examples.map(([label]) => known.indexOf(label));
+  const given = supportOf(state, env), { known, labels, support } = given, asked = seen(query, env);
   if (known.length < 2) return { ...result, problem: known.length ? "one" : "nothing" };
 
-  const asked = seen(query, env), support = examples.map(([, drawing]) => seen(drawing, env));
   result.embedding = asked.embedding;
   result.embeddings = support.map((one) => one.embedding);
   result.prototypes = known.map((_, way) => {
@@ -346,10 +370,12 @@ export function compute(state, env) {
   result.distances = result.prototypes.map((prototype) => squared(asked.embedding, prototype));
   result.protonet = softmax(result.distances.map((d) => -d));
 
-  result.refusal = known.length > env.maml.at(-1).bias.length ? "head" : "";
+  result.refusal = hasRoom(known, env) ? "" : "head";
   if (!result.refusal) {
-    const pictures = support.map((one) => one.pixels);
-    const { logits } = forward(adapted(state, pictures, labels, env), [...pictures, asked.pixels], env.epsilon);
+    const path = pathOf(state, env);
+    while (path.length <= state.steps) further(path, given, env);
+    const pictures = [...support, asked].map((one) => one.pixels); // the query is normalised with the support set
+    const { logits } = forward(path[state.steps], pictures, env.epsilon);
     result.logits = logits.at(-1).slice(0, known.length); // of the head's outputs, those that have a class
     if (result.logits.every(Number.isFinite)) result.maml = softmax([...result.logits]);
     else result.refusal = "infinite";
