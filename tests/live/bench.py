@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from desk import website
 
-from metalib.i18n import languages, use_language
+from metalib.i18n import languages, speaking
 from metalib.lab.controls import Count, OneOf, Range
 from metalib.lab.live import LIVE, Live, write
 from metalib.lab.words import LARGEST, as_json
@@ -176,9 +176,9 @@ class Bench:
     def speaks_alike(self, given: int | list, seed: int = 0, **more) -> None:
         """`words` and `describe` say what the Python painter says, in every language."""
         chosen = self.states(given, seed, **more) if isinstance(given, int) else given
-        try:
-            for language in languages():
-                use_language(language)
+        told = ("title", "note", "legend")
+        for language in languages():
+            with speaking(language):
                 self.speak(language)
                 laboratory = self.live.open()  # what it says once is said in the language of its beginning
                 said = self.ask("words", states=[self.live.encode(state) for state in chosen])
@@ -186,19 +186,14 @@ class Bench:
                     result = laboratory.compute(state)
                     words = laboratory.painter.words(state, result)
                     python = {
-                        "panels": [
-                            {key: panel[key] for key in ("title", "note", "legend")}
-                            for panel in as_json(words)
-                        ],
+                        "panels": [{key: panel[key] for key in told} for panel in as_json(words)],
                         "remark": words.remark,
                         "describe": laboratory.painter.describe(state, result),
                     }
                     problem = unlike(python, page)
                     assert not problem, f"{problem} in {state}, in the language {language}"
                 laboratory.close()
-        finally:
-            use_language("en")
-            self.speak("en")
+        self.speak("en")
 
     def follow(self, before: Any, after: Any) -> Any:
         question = {"before": self.live.encode(before), "after": self.live.encode(after)}

@@ -22,7 +22,7 @@ from metalib import look, weights
 from metalib.data import ImageSet
 from metalib.data.alphabet import Alphabet, Drawing
 from metalib.data.omniglot import SIZE
-from metalib.i18n import N_
+from metalib.i18n import N_, ngettext
 from metalib.lab.alphabet.answers import one_by_one, tensor
 from metalib.lab.alphabet.laboratory import AlphabetLaboratory
 from metalib.lab.alphabet.moves import AlphabetResult, AlphabetState
@@ -244,7 +244,7 @@ LIVE = Live(
         "no_answer": N_("no answer"),
         "verdict": N_("class {label}: {share}"),
         "nearest": N_("nearest pixels"),
-        "steps": ("{n} step", "{n} steps"),
+        "steps": lambda: [ngettext("{n} step", "{n} steps", n) for n in (1, 2)],
         "method": N_("{name}, {steps}"),
         "nearly": N_("> 99 %"),
         "hardly": N_("< 1 %"),

@@ -45,7 +45,7 @@ class Live:
     taken from an instance.
     module: its `live.js`.
     texts: key -> sentence with gaps, marked by `N_`: the same as the Python painter's. Exported translated;
-    a pair of texts, as `ngettext` has them, as the list of the one for 1 and the one for many.
+    or a function that returns several, such as what `ngettext` says of 1 and of 2.
     styles: key -> look, in matplotlib's names.
     data: () -> what the module cannot compute itself, such as weights, as a plain JSON object.
     reference: (state, result) -> {key: numbers}: what `compute` in the module must return under these keys,
@@ -59,7 +59,7 @@ class Live:
 
     laboratory: type[Laboratory]
     module: Path
-    texts: Mapping[str, str | tuple[str, str]] = field(default_factory=dict)
+    texts: Mapping[str, str | Callable[[], list[str]]] = field(default_factory=dict)
     styles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: Callable[[], Mapping[str, Any]] = dict
     reference: Callable[[Any, Any], Mapping[str, Any]] = lambda state, result: {}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from metalib.i18n import language, use_language
+from metalib.i18n import speaking
 from metalib.lab.live.declared import LIVE, Live
 from metalib.lab.live.specification import specification
 
@@ -25,16 +25,12 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     for file in (*STAGE.glob("*.js"), *STAGE.glob("*.css")):
         shutil.copyfile(file, folder / file.name)
-    spoken = language()
     for name, live in laboratories.items():
         shutil.copyfile(live.module, folder / f"{name}.js")
         _put(folder / f"{name}.data.json", live.data())
-        try:
-            for code in languages:
-                use_language(code)
+        for code in languages:
+            with speaking(code):
                 _put(folder / f"{name}.{code}.json", specification(live))
-        finally:
-            use_language(spoken)
 
 
 def _put(file: Path, value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from metalib.i18n import N_, _, ngettext
+from metalib.i18n import N_, _
 from metalib.lab.controls import Control, Count, OneOf, Range
 from metalib.lab.live.declared import Live
 from metalib.lab.words import mark_of
@@ -39,17 +39,12 @@ def specification(live: Live, arguments: Mapping[str, Any] | None = None) -> dic
             "label": laboratory.surface.label,
             "controls": [control(name, one) for name, one in laboratory.declared.items()],
             "initial": live.encode(laboratory.state),
-            "texts": {key: said(text) for key, text in live.texts.items()},
+            "texts": {key: _(text) if isinstance(text, str) else text() for key, text in live.texts.items()},
             "styles": {key: style(look) for key, look in live.styles.items()},
             "stage": {key: _(text) for key, text in STAGE.items()},
         }
     finally:
         laboratory.close()
-
-
-def said(text: str | tuple[str, str]) -> str | list[str]:
-    """A sentence in the language in use; of a pair, the one for 1 and the one for many."""
-    return _(text) if isinstance(text, str) else [ngettext(*text, 1), ngettext(*text, 2)]
 
 
 def control(name: str, one: Control) -> dict[str, Any]:
