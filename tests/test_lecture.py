@@ -213,7 +213,7 @@ def test_a_prediction_is_answered_on_its_slide(talk):
     picture = talk.page.evaluate("""async () => {
       const high = new Image();
       high.src = "data:image/svg+xml," + encodeURIComponent(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="700"><rect width="9" height="9"/></svg>');
+        '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="700"><path d="M0,0H9V9"/></svg>');
       const others = document.querySelectorAll(".slide.current .opened img");
       document.querySelector(".slide.current .opened").prepend(high);
       others.forEach((other) => other.remove());
