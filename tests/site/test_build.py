@@ -111,5 +111,5 @@ def test_every_laboratory_of_the_notebooks_stands_on_its_page(site):
         cells = nbformat.read(file, as_version=4).cells
         there = [cell.id for cell in cells if cell.cell_type == "code" and shown_in(cell.source)]
         page = site / file.relative_to(ROOT / "chapters").with_suffix(".html")
-        ids = checks.anchors(page)
-        assert {f"laboratory-{cell}" for cell in there} <= ids
+        text = page.read_text("utf-8")
+        assert [cell for cell in there if f'id="laboratory-{cell}"' not in text] == []
