@@ -177,7 +177,8 @@ function mark(plot, styles, x, y, number) {
 function drawPlane(plot, view) {
   const { state, result, env, styles, tools } = view, [query, ...prototypes] = points(state, env);
   const [left, right, bottom, top] = env.window, ticks = (low, high) => Array.from({ length: high - low + 1 }, (_, i) => low + i);
-  plot.axes({ x: [left, right], y: [bottom, top], xticks: ticks(left, right), yticks: ticks(bottom, top), grid: false });
+  const room = 8 * plot.unit; // of a prototype in the corner all is seen
+  plot.axes({ x: [left, right], y: [bottom, top], xticks: ticks(left, right), yticks: ticks(bottom, top), grid: false, room });
   plot.still(`${result.key} ${state.classes}`, () => {
     plot.image(regions(view), ...env.cells, left, bottom, right, top);
     for (const border of result.borders) segment(plot, border, styles.border);
@@ -195,14 +196,16 @@ function drawPlane(plot, view) {
   const alone = tools.size(0).width <= tools.size(1).width, low = (bottom + top) / 2 - 0.4 * (top - bottom);
   prototypes.forEach(([x, y], c) => {
     mark(plot, styles, x, y, c + 1);
-    const aside = { align: "center", weight: "bold", halo: "#ffffff", dy: (y < low ? -1 : 1) * 1.8 * plot.font };
-    if (alone) plot.text(x, y, probability(result.p[c], tools), aside);
+    if (!alone) return;
+    const text = probability(result.p[c], tools), half = plot.measure(text, { weight: "bold" }) / 2 + 2;
+    const [px] = plot.pixel(x, y), dx = clip(px, half, plot.width - half) - px, dy = (y < low ? -1 : 1) * 1.8 * plot.font;
+    plot.text(x, y, text, { align: "center", weight: "bold", halo: "#ffffff", dx, dy });
   });
 }
 
 // A row for each class: its mark, its distance, a bar as long as p, and p.
 function drawBars(plot, { state, result, env, texts, styles, tools }) {
-  const wide = plot.width, row = plot.height / (env.most + 1), columns = { mark: 0.06, distance: 0.385, bar: 0.44, p: 0.975 };
+  const wide = plot.width, row = plot.height / (env.most + 1), columns = { mark: 0.075, distance: 0.385, bar: 0.44, p: 0.975 };
   plot.axes({ x: [0, wide], y: [plot.height, 0], frame: false });
   const at = Object.fromEntries(Object.entries(columns).map(([name, share]) => [name, share * wide]));
   const room = at.p - at.bar - 4.2 * plot.font, head = 0.5 * row, dark = "#444444";
@@ -224,7 +227,7 @@ function drawBars(plot, { state, result, env, texts, styles, tools }) {
 
 export const panels = [
   { name: "plane", ratio: 0.77, share: 0.58, draw: drawPlane },
-  { name: "bars", ratio: 1.05, narrow: 0.7, share: 0.42, moves: false, draw: drawBars },
+  { name: "bars", ratio: 0.77 * 0.58 / 0.42, narrow: 0.7, share: 0.42, moves: false, draw: drawBars },
 ];
 
 // Words.

@@ -34,7 +34,8 @@ function marks(ticks, isLog) {
 
 // See plot.js: `frame: false` gives the whole canvas to the box, without ticks; `equal`: one scale for x and y.
 export function drawAxes(plot, options) {
-  const { x, y, xlabel = "", ylabel = "", xticks, yticks, log = "", grid = true, equal = false, frame = true } = options;
+  // `room`: CSS pixels more above and at the right, for marks that lie over the edge.
+  const { x, y, xlabel = "", ylabel = "", xticks, yticks, log = "", grid = true, equal = false, frame = true, room = 0 } = options;
   const across = axisOf(x, log.includes("x")), up = axisOf(y, log.includes("y"));
   const { width, height, font, pen } = plot;
   if (!frame) {
@@ -45,8 +46,8 @@ export function drawAxes(plot, options) {
   const rows = marks(yticks ?? (up.isLog ? powersOf(y) : ticksOf(y, height / 60)), up.isLog);
   const columns = marks(xticks ?? (across.isLog ? powersOf(x) : ticksOf(x, width / 90)), across.isLog);
   const widest = Math.max(0, ...rows.map(([, text]) => pen.measureText(text).width));
-  const box = { left: Math.ceil(widest + (widest ? 8 : 2) + (ylabel ? font * 1.35 : 0)), top: Math.ceil(font * 0.6) };
-  box.width = width - box.left - 10;
+  const box = { left: Math.ceil(widest + (widest ? 8 : 2) + (ylabel ? font * 1.35 : 0)), top: Math.ceil(font * 0.6 + room) };
+  box.width = width - box.left - 10 - room;
   box.height = height - box.top - Math.ceil((columns.length ? font * 1.3 + 4 : 2) + (xlabel ? font * 1.35 : 0));
   if (equal) {
     const scale = Math.min(box.width / Math.abs(x[1] - x[0]), box.height / Math.abs(y[1] - y[0]));
