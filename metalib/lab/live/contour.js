@@ -43,7 +43,8 @@ export function isolines(xs, ys, values, level) {
   }
   const point = (edge) => {
     const n = edge >> 1, row = Math.floor(n / wide), column = n % wide, up = edge & 1, next = n + (up ? wide : 1);
-    const part = share(values[n], values[next], level);
+    // Endless values fence a region off: both ends of such an edge are one place.
+    const part = values[n] === Infinity ? 0 : (level - values[n]) / (values[next] - values[n]);
     return [
       up ? xs[column] : xs[column] + part * (xs[column + 1] - xs[column]),
       up ? ys[row] + part * (ys[row + 1] - ys[row]) : ys[row],
@@ -66,12 +67,6 @@ export function isolines(xs, ys, values, level) {
   for (const edge of crossed) if (!seen[edge] && links[2 * edge + 1] < 0) walk(edge); // from the border
   for (const edge of crossed) if (!seen[edge]) walk(edge);
   return lines;
-}
-
-// How far from a to b the level is; where one of them is endless, at the other.
-function share(a, b, level) {
-  if (a === Infinity) return 1;
-  return b === Infinity ? 0 : (level - a) / (b - a);
 }
 
 // Closed rings around all that is not above `level`: to be filled by the even-odd rule.
