@@ -113,7 +113,8 @@ KEYS = (*"0123456789", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home"
 
 def test_every_key_leads_where_it_leads_in_python(distances):
     corner = DistanceState(query=WINDOW[1::2], prototypes=CORNERS, classes=5)
-    for state in [*distances.states(8, 4, HIDDEN), corner, replace(corner, selected=2)]:
+    between = DistanceState(query=(0.1234, -0.4567))  # a place that has more digits than are shown
+    for state in [*distances.states(8, 4, HIDDEN), corner, replace(corner, selected=2), between]:
         view = View(distances.laboratory.painter, state, classify(state))
         for key in KEYS:
             for shift in (False, True):
@@ -140,6 +141,8 @@ def test_a_point_goes_with_the_pointer_as_in_python(distances):
         held = grab(view, *on_picture(painter, *start))
         python = pull(view, held, *on_picture(painter, *end))
         page = distances.drag(state, 0, start, end)
+        places = np.array([page.query, *page.prototypes])
+        np.testing.assert_array_equal(places, places.round(2))
         assert replace(page, query=QUERY, prototypes=()) == replace(python, query=QUERY, prototypes=())
         np.testing.assert_allclose(
             [page.query, *page.prototypes], [python.query, *python.prototypes], atol=0.0101
