@@ -521,7 +521,7 @@ function drawBoard(plot, { state, result, env, styles }) {
     const number = Math.min(at.left - 6, 34), written = label === target;
     const bold = { align: "right", weight: "bold", color: written ? blue : "#222" };
     plot.text(number, at.middle(label), String(label), bold);
-    if (written) plot.text(0, at.middle(label), "✎", { align: "left", color: blue });
+    if (written && at.left > 40) plot.text(0, at.middle(label), "✎", { align: "left", color: blue });
     const own = ofClass(alphabet, label);
     own.forEach((drawing, column) => tile(plot, seen(drawing, env).pixels, ...at.tile(label, column), at.size));
     if (written && own.length < EXAMPLES) { // a ghost of what is on the pad
