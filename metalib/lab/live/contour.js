@@ -140,7 +140,7 @@ export function contour(plot, xs, ys, values, levels, { colors, labels, color, w
       pen.fill("evenodd");
     }
   }
-  Object.assign(pen, { strokeStyle: color, lineWidth: width * unit, lineJoin: "round" });
+  Object.assign(pen, { strokeStyle: color, lineWidth: width * unit, lineJoin: "bevel" });
   pen.setLineDash(dash.map((part) => part * unit));
   pen.font = `${plot.font}px ${plot.family}`;
   const written = [];
