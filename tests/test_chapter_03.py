@@ -114,6 +114,42 @@ def test_try_4_one_point_gives_one_whole_wave(lab):
     assert crossings >= 3 and np.ptp(result.curves[1]) > 8
 
 
+def pulled_up(lab, cause, start="maml"):
+    """The result, and by how much the curve moved over the whole picture, after the curve was pulled up by 1
+    at x = 3."""
+    lab.surface.key("Home")
+    lab.set(start=start, cause=cause, hand=3.0)
+    for _press in range(5):
+        lab.surface.key("ArrowUp")
+    free = lab.result.free
+    return lab.result, lab.result.curves[-1] - free.curves[-1]
+
+
+def test_try_5_a_small_shift_of_theta_lifts_its_own_place(lab):
+    result, moved = pulled_up(lab, "theta")
+    share = result.distance / result.free.length
+    assert result.height - result.free.height == pytest.approx(1, abs=0.1)
+    assert 0.0015 < share < 0.004
+    assert 0.1 < (np.abs(moved) > 0.5).mean() < 0.3
+    result, moved = pulled_up(lab, "theta", "random")
+    assert result.height - result.free.height == pytest.approx(1, abs=0.1)
+    assert 12 < result.distance / result.free.length / share < 30
+    assert moved.min() > 0
+
+
+def test_try_6_alpha_slides_the_whole_curve_and_a_point_moves_the_wave(lab):
+    result, moved = pulled_up(lab, "alpha")
+    assert 0.0015 < lab.state.alpha < 0.0025 and (np.abs(moved) > 0.5).mean() > 0.85
+    assert result.query_loss[-1] > 10 * result.free.query_loss[-1]
+    result, moved = pulled_up(lab, "point")
+    assert result.height - result.free.height == pytest.approx(1, abs=0.1)
+    assert moved.min() < -0.6
+    result, moved = pulled_up(lab, "point", "random")
+    ((_which, x, y),) = lab.state.points
+    assert (abs(x), abs(y)) == (5, 6) and lab.state.stuck == "limit"
+    assert result.height - result.free.height < 0.9
+
+
 @pytest.mark.slow
 def test_the_training_shows_what_to_look_for():
     learner = metalib.MAML(metalib.models.sine_net(), alpha=0.01, steps=1)
