@@ -25,13 +25,13 @@
     slide.classList.toggle("scrolls", sheet.getBoundingClientRect().height > slide.clientHeight + 1);
   }
 
-  // Lines that are wider than the slide get smaller letters; they break only where those would be too small.
+  // Lines that are wider than the slide get smaller letters; where those could not be read, the lines break.
+  const SMALLEST_LINES = 0.75;
   function narrow(pre) {
     if (pre.scrollWidth <= pre.clientWidth) return;
-    const room = pre.clientWidth / pre.scrollWidth;
-    const size = Number.parseFloat(getComputedStyle(pre).fontSize);
-    pre.style.fontSize = `${Math.max(0.99 * room, SMALLEST) * size}px`;
-    pre.classList.toggle("breaks", 0.99 * room < SMALLEST);
+    const room = (0.99 * pre.clientWidth) / pre.scrollWidth;
+    if (room < SMALLEST_LINES) pre.classList.add("breaks");
+    else pre.style.fontSize = `${room * Number.parseFloat(getComputedStyle(pre).fontSize)}px`;
   }
 
   function tell() {
