@@ -1,6 +1,7 @@
 // Paper to write on, with a pen, a mouse or a finger: see parts.py's Pad.
 
 const INK = "#111", PAPER = "#fff", EDGE = "#767676";
+const QUICK = 33; // milliseconds: what is shown so soon leaves the pen its time
 const KEYS = new Set(["Enter", " ", "Delete", "Backspace", "Home", "Escape", ..."0123456789"]);
 
 // Put a pad into `place`. label: what a screen reader calls it; alt: what it is; size: CSS pixels; pen: its width in
@@ -48,7 +49,7 @@ export function mountPad(place, { label, alt, size, pen }, { changed, key }) {
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]
       .map((v) => Math.round(Math.min(1, Math.max(0, v)) * 1e4) / 1e4);
   }
-  function tell(now) { // what is drawn so far; what it leads to takes half of the time at most
+  function tell(now) { // what is drawn so far; a slow machine rests in between, and the pen goes on
     waiting = 0;
     if (!current) return;
     if (told || now < rest) {
@@ -114,7 +115,7 @@ export function mountPad(place, { label, alt, size, pen }, { changed, key }) {
     // The strokes of the state; a stroke that is being drawn goes on.
     show(wanted) {
       const now = performance.now();
-      if (told) rest = now + (now - told);
+      if (told) rest = now + Math.max(0, now - told - QUICK);
       told = 0;
       if (current) return;
       strokes = wanted;
