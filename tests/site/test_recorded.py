@@ -5,6 +5,7 @@ import io
 import json
 import re
 
+import made_of
 import numpy as np
 import pytest
 from conftest import SITE
@@ -147,3 +148,38 @@ def test_every_laboratory_says_how_alive_it_is():
         )
         assert len(lines) == shown, file.name
         assert all(re.search("[Ll]ive|Recorded|Needs a kernel|实时|录制|需要内核", line) for line in lines)
+
+
+def test_a_recording_is_made_again_only_where_something_of_it_has_changed(tmp_path):
+    package = tmp_path / "metalib"
+    translated = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    files = {
+        "__init__.py": "",
+        "lab/__init__.py": "from metalib.lab.one import One\nfrom metalib.lab.other import Other\n",
+        "lab/one.py": "from metalib import tool\n",
+        "lab/other.py": "import metalib.things.data\n",
+        "tool.py": "",
+        "things/__init__.py": "",
+        "things/data.py": "",
+        "weights.npz": "1",
+        "locale/zh/LC_MESSAGES/metalib.po": f'{translated}#: metalib/tool.py\nmsgid "a"\nmsgstr "b"\n',
+    }
+    for name, text in files.items():
+        file = package / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+
+    def prints() -> list[str]:
+        made_of.imported.cache_clear()
+        return [made_of.fingerprint(package, [f"metalib.lab.{name}"]) for name in ("one", "other")]
+
+    for name, changes in {
+        "tool.py": [True, False],
+        "things/__init__.py": [False, True],
+        "lab/__init__.py": [False, False],
+        "weights.npz": [True, True],
+        "locale/zh/LC_MESSAGES/metalib.po": [True, False],
+    }.items():
+        before, file = prints(), package / name
+        file.write_text(file.read_text("utf-8").replace('"b"', '"c"') + "# more\n", "utf-8")
+        assert [one != other for one, other in zip(before, prints(), strict=True)] == changes, name

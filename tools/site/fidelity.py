@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from functools import cache
@@ -11,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from asked import MODULES, places
+from made_of import fingerprint
 from page import Page
 
 import metalib
+from metalib import lab
 from metalib.i18n import languages, speaking
 from metalib.lab import fidelity
 from metalib.lab.live import LIVE
@@ -21,9 +22,7 @@ from metalib.lab.recording import RECORDINGS, record
 
 PACKAGE = Path(metalib.__file__).resolve().parent
 KEPT = PACKAGE.parent / "build" / "recorded"
-"""Recordings, in a folder named after what they were made of."""
-NOT_SHOWN = {"__pycache__", "exercises", "grading", "live", "live.py", ".mo", ".pot", ".js", ".css"}
-"""Folders, files and kinds of files of metalib of which no recording has anything."""
+"""Recordings, each in a folder named after what it was made of."""
 
 
 def line(name: str, page: Page, live: str | None, links: dict[str, str]) -> str:
@@ -73,28 +72,17 @@ def _page(name: str, language: str) -> dict[str, Any]:
 
 @cache
 def _kept(name: str) -> Path:
-    """The folder that holds a laboratory's recording; it is made where there is none of metalib as it is."""
-    folder = KEPT / fingerprint() / name
+    """The folder that holds a laboratory's recording; it is made where there is none of all it is made of."""
+    recording, modules = RECORDINGS[name], (getattr(lab, name).__module__, record.__module__)
+    now = fingerprint(PACKAGE, modules, repr((recording.moved, recording.fixed)))
+    folder = KEPT / name / now
     if not folder.is_dir():
-        for old in KEPT.glob("*"):
-            if old.name != fingerprint():
-                shutil.rmtree(old)
+        shutil.rmtree(KEPT / name, ignore_errors=True)
         tape, making = record(name, languages()), folder.with_suffix(".part")
-        making.mkdir(parents=True, exist_ok=True)
+        making.mkdir(parents=True)
         (making / f"{name}.bin").write_bytes(tape.pictures)
         for language, said in tape.pages.items():
             text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
             (making / f"{name}.{language}.json").write_text(text, encoding="utf-8")
         making.rename(folder)
     return folder
-
-
-@cache
-def fingerprint() -> str:
-    """Of all that a recording is made of."""
-    digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*")):
-        parts = file.relative_to(PACKAGE).parts
-        if file.is_file() and not NOT_SHOWN & {*parts, file.suffix}:
-            digest.update("/".join(parts).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
