@@ -162,8 +162,8 @@ def test_by_mouse(browser, address, name):
         slider.scroll_into_view_if_needed()
         box = slider.bounding_box()
         middle = box["y"] + box["height"] / 2
-        driven.changed(FIELDS[name], lambda: driven.page.mouse.click(box["x"] + 0.3 * box["width"], middle))
-        driven.changed(FIELDS[name], lambda: driven.page.mouse.click(box["x"] + 0.8 * box["width"], middle))
+        driven.changed(FIELDS[name], lambda: driven.page.mouse.click(box["x"] + 0.1 * box["width"], middle))
+        driven.changed(FIELDS[name], lambda: driven.page.mouse.click(box["x"] + 0.5 * box["width"], middle))
         if name == "sine":
             driven.changed("shift", lambda: driven.drag((0, 0.5)))
             driven.changed("shift", lambda: driven.place.get_by_role("button").last.click())
@@ -226,12 +226,8 @@ def test_by_finger(browser, address, name):
         box = slider.bounding_box()
         middle = box["y"] + box["height"] / 2
         assert box["height"] >= 40
-        driven.changed(
-            FIELDS[name],
-            lambda: driven.swipe(
-                (box["x"] + 0.3 * box["width"], middle), (box["x"] + 0.8 * box["width"], middle)
-            ),
-        )
+        left, right = box["x"] + 0.2 * box["width"], box["x"] + 0.55 * box["width"]
+        driven.changed(FIELDS[name], lambda: driven.swipe((left, middle), (right, middle)))
         if name == "alphabet":
             pad = driven.place.locator(".metalib-pad canvas")
             pad.evaluate("(node) => node.scrollIntoView({block: 'center'})")
@@ -341,7 +337,7 @@ def test_the_first_laboratory_is_there_within_two_seconds_and_light(browser, add
 def test_a_reader_further_down_is_not_moved_when_it_comes_to_life(browser, address, viewport):
     held = []
     with visitor(browser, address, viewport) as guest:
-        guest.context.route("**/live/sine.data.json", held.append)
+        guest.context.route("**/live/sine.data.json", lambda route: held.append(route))
         page = guest.open("03_maml.html")
         place = page.locator(".metalib-live[data-live=sine]").first
         place.evaluate("(place) => scrollTo(0, scrollY + place.getBoundingClientRect().bottom + 60)")
