@@ -318,3 +318,11 @@ def test_moved_points_are_those_that_are_learned_from():
     task = task_of(SineState(shots=3, points=((1, 0.5, -6.0), (7, 0.0, 0.0))))
     assert (task.support_x[0, 1].item(), task.support_y[0, 1].item()) == (0.5, -6.0)
     assert task.support_x.shape == (1, 3, 1)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_no_line_of_the_legend_comes_or_goes_while_the_curve_is_pulled(lab, cause):
+    lab.set(cause=cause, hand=3.0)
+    before = lab.painter.words(lab.state, lab.result).panels[0]
+    drag(lab, 3.0, 0.5)
+    assert lab.state.moved and lab.painter.words(lab.state, lab.result).panels[0] == before

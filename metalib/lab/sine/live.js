@@ -215,7 +215,8 @@ export function follow(before, after) {
   return next;
 }
 
-function way(state, env) {
+// Of all curves, or of the last alone.
+function way(state, env, all = true) {
   const points = pointsOf(state), { path, losses } = descend(state, env, points);
   const bad = losses.findIndex((loss) => !(loss <= EXPLODED));
   const exploded = bad < 0 ? null : bad;
@@ -226,7 +227,7 @@ function way(state, env) {
   return {
     x,
     target: x.map((at) => wave(at, state)),
-    curves: path.slice(0, last + 1).map((theta) => predict(theta, x)),
+    curves: path.slice(all ? 0 : last, last + 1).map((theta) => predict(theta, x)),
     support: [points.supportX, points.supportY],
     query: [points.queryX, points.queryY],
     support_loss: until(losses),
@@ -243,8 +244,8 @@ function way(state, env) {
 
 export function compute(state, env) {
   const result = way(state, env);
-  if (isMoved(state)) result.free = way(putBack(state), env);
-  result.ghost = result.free ? result.free.curves[result.free.last] : null;
+  if (isMoved(state)) result.free = way(putBack(state), env, false);
+  result.ghost = result.free ? result.free.curves[0] : null;
   if (state.cause === "point" && state.steps && result.exploded === null) result.point = responsible(state, env);
   return result;
 }
@@ -415,15 +416,18 @@ export const panels = [
 ];
 
 export function words(view) {
-  const { state, result, texts, tools } = view, { fill, number, signed } = tools;
+  const { state, result, texts, tools } = view, { fill, number } = tools;
   const legend = [
     ["target", "target"], ["before", "before"], ["eachStep", "step"], ["after", "after"], ["support", "support"],
     ["query", "query"],
   ].map(([text, mark]) => ({ text: texts[text], mark }));
-  if (result.exploded === null) legend.push({ text: fill(texts.hand, { x: signed(state.hand) }), mark: "hand" });
-  if (result.free) legend.push({ text: texts.ghost, mark: "ghost" });
-  if (movedShots(state).length) legend.push({ text: texts.gone, mark: "gone" });
-  if (result.point !== null) legend.push({ text: texts.chosen, mark: "chosen" });
+  // Nothing comes while the curve is pulled: a line more would push the picture away from under the pointer.
+  const more = [];
+  if (result.exploded === null) more.push("hand");
+  more.push("ghost");
+  if (state.cause === "point" || movedShots(state).length) more.push("gone");
+  if (state.cause === "point") more.push("chosen");
+  legend.push(...more.map((name) => ({ text: texts[name], mark: name })));
   const losses = [["supportLoss", result.support_loss, "supportLine"], ["queryLoss", result.query_loss, "queryLine"]]
     .map(([text, values, mark]) => ({ text: fill(texts[text], { value: number(values.at(-1)) }).trimEnd(), mark }));
   return { panels: [{ legend }, { legend: losses }], remark: explosion(view) || pulledInWords(view) };

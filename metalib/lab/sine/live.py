@@ -73,7 +73,7 @@ LIVE = Live(
         "after": N_("after the last"),
         "support": N_("support"),
         "query": N_("query"),
-        "hand": N_("drag it: x = {x}"),
+        "hand": N_("drag it"),
         "ghost": N_("before the pull"),
         "gone": N_("where a point was"),
         "chosen": N_("follows the pull"),

@@ -112,15 +112,13 @@ class PulledCurve:
 
     @staticmethod
     def legend(state: SineState, result: SineResult) -> list[Entry]:
-        """What of it is seen."""
-        entries = []
-        if result.exploded is None:
-            entries.append(Entry(_("drag it: x = {x}").format(x=look.signed(state.hand)), HAND))
-        if result.free is not None:
-            entries.append(Entry(_("before the pull"), GHOST))
-        if state.moved_shots:
+        """What of it is, or will be, seen: nothing comes while the curve is pulled, and no line of the legend
+        pushes the picture away from under the pointer."""
+        entries = [Entry(_("drag it"), HAND)] if result.exploded is None else []
+        entries.append(Entry(_("before the pull"), GHOST))
+        if state.cause == "point" or state.moved_shots:
             entries.append(Entry(_("where a point was"), GONE))
-        if result.point is not None:
+        if state.cause == "point":
             entries.append(Entry(_("follows the pull"), CHOSEN))
         return entries
 
