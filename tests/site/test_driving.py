@@ -226,6 +226,10 @@ def test_by_finger(browser, address, name):
         box = slider.bounding_box()
         middle = box["y"] + box["height"] / 2
         assert box["height"] >= 40
+        if name != "alphabet":  # slider and picture are seen together
+            picture = driven.place.locator(".metalib-sheet").first.bounding_box()
+            assert picture["y"] >= 0 and picture["y"] + picture["height"] <= box["y"] + 1
+            assert box["y"] + box["height"] <= PHONE["height"]
         left, right = box["x"] + 0.2 * box["width"], box["x"] + 0.55 * box["width"]
         driven.changed(FIELDS[name], lambda: driven.swipe((left, middle), (right, middle)))
         if name == "alphabet":
@@ -342,8 +346,12 @@ def test_a_reader_further_down_is_not_moved_when_it_comes_to_life(browser, addre
         place = page.locator(".metalib-live[data-live=sine]").first
         place.evaluate("(place) => scrollTo(0, scrollY + place.getBoundingClientRect().bottom + 60)")
         page.wait_for_timeout(200)
-        read = page.locator("article :is(p, h2, h3):below(.metalib-live)").first
+        read = page.evaluate_handle(
+            """() => [...document.querySelectorAll("article :is(p, li, h2, h3)")]
+                .find((node) => node.checkVisibility() && node.getBoundingClientRect().top > 100)"""
+        )
         before = read.bounding_box()["y"]
+        assert place.bounding_box()["y"] < 0 < before < viewport["height"]
         for _wait in range(50):
             if held:
                 break

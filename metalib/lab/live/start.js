@@ -27,7 +27,10 @@
       place.laboratory = await stage.mount(room, {
         module, specification, env: await env, initial: initial ? JSON.parse(initial) : {},
       });
+      const bottom = () => place.getBoundingClientRect().bottom, before = bottom();
       place.dataset.state = "live";
+      // Who reads below it reads on: not every browser sees to that, and none always.
+      if (before <= 0) scrollBy({ top: bottom() - before, behavior: "instant" });
     } catch (error) {
       room.remove();
       throw error;
