@@ -181,6 +181,8 @@ def test_what_a_pull_has_moved_goes_with_what_it_belongs_to():
     assert follow(before, replace(before, start="joint")) == replace(before.let_go(), start="joint", shift=())
     for change in ({"draw": 3}, {"amplitude": 1.0}, {"phase": 0.5}):
         assert follow(before, replace(before, **change)) == replace(before.let_go(), points=(), **change)
+    snapped = replace(before, alpha=before.alpha * 1.02)
+    assert follow(before, snapped) == snapped, "the browser's slider went to its nearest position"
     after = replace(before, alpha=0.1)
     assert follow(before, after) == replace(after.let_go(), alpha_before=None)
     assert follow(before, replace(before, steps=1)) == replace(before.let_go(), steps=1)
