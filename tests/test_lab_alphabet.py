@@ -336,7 +336,7 @@ def test_a_folder_of_images_can_be_picked_from(tmp_path):
 # --- bad input
 def test_what_a_learner_can_do_wrong_gets_one_sentence_and_breaks_nothing(empty):
     lab, notice = empty, empty.surface
-    assert notice.message == "For class 1: draw, then press Enter; or use a drawing of the data set."
+    assert notice.message == "For class 1: draw, then add it (Enter); or use a drawing of the data set."
     before = lab.surface.picture
     for act, said in (
         (lab.add, "The drawing is empty: draw at least one stroke."),

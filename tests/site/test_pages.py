@@ -44,6 +44,7 @@ def test_a_page_is_whole_in_every_window(browser, address, name):
                 assert page.evaluate(CUT) == [], where
                 assert set(page.evaluate(PAPER)) <= {"rgb(255, 255, 255) none"}, where
                 assert page.locator("img:not([alt]), img[alt='']").count() == 0, where
+                assert page.locator("#pst-back-to-top").count() == 0, where  # it would cover sliders
                 assert guest.faults == [], where
 
 

@@ -44,6 +44,7 @@ def settings(language: str, made: list[Page], where: Address, out: Path, static:
             "article_header_end": "edition.html, article-header-buttons.html",
             "use_download_button": False,
             "use_fullscreen_button": False,
+            "back_to_top_button": False,  # it would lie on a laboratory's sliders
             "show_navbar_depth": 1,
             "show_toc_level": 2,
             "search_bar_text": SEARCH[language],

@@ -251,7 +251,7 @@ LIVE = Live(
         "share": N_("{share:.0f} %"),
         "as_you_draw": N_("The query: it is answered as you draw."),
         "picked": N_("These come from the data set; “start again” makes room for your own."),
-        "for_class": N_("For class {n}: draw, then press Enter; or use a drawing of the data set."),
+        "for_class": N_("For class {n}: draw, then add it (Enter); or use a drawing of the data set."),
         "alone": N_("{name} sees each query alone, beside the support set: it is not transductive."),
         "softmax": N_("Pixels: softmax of −d²."),
         "empty": N_("The board is empty."),

@@ -173,7 +173,7 @@ class AlphabetPainter(Painter):
             if state.alphabet.is_picked:
                 yield _("These come from the data set; “start again” makes room for your own.")
         else:
-            yield _("For class {n}: draw, then press Enter; or use a drawing of the data set.").format(
+            yield _("For class {n}: draw, then add it (Enter); or use a drawing of the data set.").format(
                 n=state.target
             )
         if result.problem:
