@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from chapter_code import cells, definitions, solution
+from chapter_code import SOURCES, cells, definitions, solution
 
 import metalib
 from metalib.exercises.probes import ch03
@@ -123,6 +123,20 @@ def pulled_up(lab, cause, start="maml"):
         lab.surface.key("ArrowUp")
     free = lab.result.free
     return lab.result, lab.result.curves[-1] - free.curves[-1]
+
+
+def test_try_5_names_all_that_the_items_before_it_have_moved(lab):
+    source = (SOURCES / "03_maml.md").read_text("utf-8")
+    (text,) = (line for line in source.splitlines() if line.startswith("5. ") and "a pull moves" in line)
+    state = lab.state
+    for said in (
+        f"α = {state.alpha}",
+        f"φ = {state.phase}",
+        f"{state.shots} shots",
+        f"{state.steps} step",
+        "*MAML*",
+    ):
+        assert said in text
 
 
 def test_try_5_a_small_shift_of_theta_lifts_its_own_place(lab):

@@ -40,7 +40,7 @@ def recorded(positions: int, controls: Sequence[str], note: str = "") -> Fidelit
     """
     filled = {"n": positions, "controls": " × ".join(controls)}
     still = _("Recorded: a still picture, of {n} positions ({controls}) that the page shows with JavaScript.")
-    alive = _("Recorded: {n} positions ({controls}), computed by Python when this site was built.")
+    alive = _("Recorded: {n} positions ({controls}), computed by Python beforehand.")
     rest = [*([_(note)] if note else []), _("All else needs a kernel: {places}")]
     return Fidelity(*(" ".join([said.format(**filled), *rest]) for said in (still, alive)))
 

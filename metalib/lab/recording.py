@@ -62,6 +62,7 @@ def training_laboratory() -> Laboratory:
     return lab.TrainingLaboratory(begun, iterations=3000, steps=5)
 
 
+FEWER_TASKS = N_("Its means are over fewer tasks than the notebook's, so they differ a little from those.")
 OWN_GLYPHS = N_("It is recorded with the course's own glyphs; the chapter's cell may use other images.")
 
 RECORDINGS: Mapping[str, Recording] = {
@@ -81,10 +82,12 @@ RECORDINGS: Mapping[str, Recording] = {
     "ShotsAndWaysLaboratory": Recording(
         {"leak": ("none", "support", "twice", "sorted", "overlap", "statistics"), "shots": (1, 2, 3, 5)},
         make=lambda: lab.ShotsAndWaysLaboratory(tasks=40),  # of its 200, which take a minute
+        note=FEWER_TASKS,
     ),
     "ShiftLaboratory": Recording(
         {"kind": ("noise", "rotation"), "strength": tuple(range(11))},
         make=lambda: lab.ShiftLaboratory(tasks=20),  # of its 40
+        note=FEWER_TASKS,
     ),
     "NavigationLaboratory": Recording({"start": ("random", "joint", "maml"), "steps": tuple(range(6))}),
     "CostLaboratory": Recording({"width": (20, 40, 80, 160), "steps": (1, 2, 4, 8, 16, 32, 64)}),

@@ -203,8 +203,8 @@ LIVE = Live(
     decode=decode,
     reference=reference,
     note=N_(
-        "What you draw stays in this page. Files, pictures of your own, and MAML with more than five "
-        "classes need a kernel."
+        "What you draw stays in this page. Here are ten characters of Omniglot; more of them, files, "
+        "pictures of your own, and MAML with more than five classes need a kernel."
     ),
     styles={
         "protonet": {"color": COLOURS[0]},

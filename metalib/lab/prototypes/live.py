@@ -191,5 +191,6 @@ LIVE = Live(
     styles=STYLES,
     data=data,
     demo=demo,
+    note=N_("It deals from 100 characters of each set; a notebook has them all."),
     reference=reference,
 )

@@ -151,7 +151,7 @@ def reins(model: nn.Module, state: SineState, now: Height) -> Reins | None:
 
 def pull(model: nn.Module, state: SineState, to: float) -> SineState:
     """The state in which the cause has moved so that the curve has the height `to` at the hand, or as near as
-    it comes: each step is the shortest that would do on a straight line, along the gradient.
+    it comes: each step, along the gradient, is the shortest that would do if the height were linear.
 
     `model` is `exact`. The state is given back as it is where there is no curve to hold.
     """
