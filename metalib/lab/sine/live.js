@@ -2,7 +2,6 @@
 // pulling.py; the points are float32, as torch draws them.
 
 const MAX_STEPS = 10, MAX_SHOTS = 20, QUERIES = 10, EXPLODED = 1e3, GRID = 161;
-const SNAP = 0.0126; // powers of ten: half a step of α's slider
 const ALPHAS = [1e-4, 1], INPUTS = [-5, 5], HEIGHTS = [-6, 6], BOUNDS = 6.4;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const round = Math.fround; // to float32
@@ -208,12 +207,7 @@ const putBack = (state) => ({
   ...letGo(state), alpha: state.alpha_before ?? state.alpha, alpha_before: null, shift: [], points: [],
 });
 
-const plainly = (value) => (Array.isArray(value) ? JSON.stringify(value) : value);
-
 export function follow(before, after) {
-  const near = Math.abs(Math.log10(after.alpha / before.alpha)) < SNAP;
-  const others = Object.keys(after).every((name) => name === "alpha" || plainly(after[name]) === plainly(before[name]));
-  if (before.alpha_before !== null && near && others) return after;
   let next = letGo(after);
   if (before.start !== after.start) next = { ...next, shift: [] };
   if (["amplitude", "phase", "draw"].some((name) => before[name] !== after[name])) next = { ...next, points: [] };
@@ -266,6 +260,7 @@ function responsible(state, env) {
 // --- The hand: pulling.py ---------------------------------------------------------------------------------------------
 
 const NEAR = 0.005, CLOSE = 0.06, RISE = 1, REACH = 1, STEPS = 20, LEAPS = 3, TRIED = [1, 1 / 2, 1 / 4];
+const POSITIONS = 40; // of α's slider, a power of ten
 
 // What moves: its numbers now, their limits, how the height answers, and the state with other numbers.
 function reins(state, env) {
@@ -302,7 +297,8 @@ function reins(state, env) {
 }
 
 function pull(given, to, env) {
-  let state = letGo(given), now = heightAt(state, env);
+  const begun = letGo(given);
+  let state = begun, now = heightAt(state, env);
   if (!(now.largest <= EXPLODED)) return state;
   const stay = (stuck) => (Math.abs(to - now.value) <= CLOSE ? state : { ...state, asked: to, stuck });
   if (Math.abs(to - now.value) <= NEAR) return state;
@@ -343,7 +339,19 @@ function pull(given, to, env) {
     if (Math.abs(to - now.value) < Math.abs(to - nearest[1].value)) nearest = [state, now];
   }
   [state, now] = nearest;
-  return stay(stuck);
+  return state.cause === "alpha" ? onSlider(begun, stay(stuck), env) : stay(stuck);
+}
+
+// α where its slider has a position.
+function onSlider(begun, state, env) {
+  if (state.alpha === begun.alpha) return state;
+  const near = POSITIONS * Math.log10(state.alpha);
+  for (const position of [Math.round(near), Math.floor(near)]) {
+    const there = { ...state, alpha: Number((10 ** (position / POSITIONS)).toPrecision(6)) };
+    if (there.alpha === begun.alpha) break;
+    if (heightAt(there, env).largest <= EXPLODED) return there;
+  }
+  return { ...begun, asked: state.asked, stuck: state.stuck };
 }
 
 // --- Moves: laboratory.py ---------------------------------------------------------------------------------------------

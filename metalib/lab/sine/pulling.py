@@ -25,6 +25,7 @@ CLOSE = 0.06  # more than a pixel: a larger gap is said
 RISE = 1.0  # heights a step at most: so the way hardly depends on how quickly the pointer moves
 REACH = 1.0  # length of a step at most: of θ, of ln α, of a point's way
 STEPS = 20
+POSITIONS = 40  # of α's slider, a power of ten
 TRIED = (1, 1 / 2, 1 / 4)  # of a step
 LEAPS = 3  # steps that bring the curve no nearer, at most: where a ReLU switches at a support point, it jumps
 
@@ -155,7 +156,7 @@ def pull(model: nn.Module, state: SineState, to: float) -> SineState:
 
     `model` is `exact`. The state is given back as it is where there is no curve to hold.
     """
-    state = state.let_go()
+    begun = state = state.let_go()
     now = height(model, state, state.cause)
     if not now.largest <= EXPLODED:
         return state
@@ -205,4 +206,18 @@ def pull(model: nn.Module, state: SineState, to: float) -> SineState:
         if abs(to - now.value) < abs(to - nearest[1].value):
             nearest = state, now
     state, now = nearest
-    return stay(stuck)
+    return on_slider(model, begun, stay(stuck)) if state.cause == "alpha" else stay(stuck)
+
+
+def on_slider(model: nn.Module, begun: SineState, state: SineState) -> SineState:
+    """α where its slider has a position: a browser would move it there, and tell so as if a hand had."""
+    if state.alpha == begun.alpha:
+        return state
+    near = POSITIONS * math.log10(state.alpha)
+    for position in (round(near), math.floor(near)):
+        there = replace(state, alpha=float(f"{10 ** (position / POSITIONS):.6g}"))
+        if there.alpha == begun.alpha:
+            return replace(begun, asked=state.asked, stuck=state.stuck)
+        if height(model, there, "alpha").largest <= EXPLODED:
+            return there
+    return replace(begun, asked=state.asked, stuck=state.stuck)

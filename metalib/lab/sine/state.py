@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +24,6 @@ from metalib.lab.controls import (
 MAX_STEPS, MAX_SHOTS, QUERIES = 10, 20, 10
 EXPLODED = 1e3  # a loss above this is shown no more: the wave itself never exceeds 25
 ALPHAS = (1e-4, 1.0)
-SNAP = 0.0126  # powers of ten: half a step of α's slider
 INPUTS = (-5.0, 5.0)  # where points are drawn, and where a point can be pulled to
 HEIGHTS = (-6.0, 6.0)  # where a point can be pulled to: inside the picture
 
@@ -123,9 +121,6 @@ class SineState:
 
 def follow(before: SineState, after: SineState) -> SineState:
     """A shift belongs to its start, moved points to their draw; who moves α takes it from the pull."""
-    near = abs(math.log10(after.alpha / before.alpha)) < SNAP
-    if before.alpha_before is not None and near and replace(after, alpha=before.alpha) == before:
-        return after  # no hand: a slider in the browser goes to its nearest position
     if before.start != after.start:
         after = replace(after, shift=())
     if (before.amplitude, before.phase, before.draw) != (after.amplitude, after.phase, after.draw):
