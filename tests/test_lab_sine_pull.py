@@ -329,3 +329,17 @@ def test_no_line_of_the_legend_comes_or_goes_while_the_curve_is_pulled(lab, caus
     before = lab.painter.words(lab.state, lab.result).panels[0]
     drag(lab, 3.0, 0.5)
     assert lab.state.moved and lab.painter.words(lab.state, lab.result).panels[0] == before
+
+
+def test_the_answer_of_a_browser_to_a_pull_is_no_hand_on_the_slider(lab, monkeypatch):
+    lab.set(cause="alpha", hand=3.0)
+    lab.surface.key("ArrowUp")
+    first = lab.state
+    lab.surface.key("ArrowUp")
+    second, said = lab.state, lab.surface.message
+    assert first.alpha != second.alpha
+    lab.controls["alpha"].value = first.alpha  # late
+    assert lab.state == second and lab.surface.message == said and lab.controls["alpha"].value == second.alpha
+    monkeypatch.setattr("metalib.lab.sine.laboratory.ECHO", 0.0)
+    lab.controls["alpha"].value = first.alpha
+    assert lab.state.alpha == first.alpha and lab.state.alpha_before is None

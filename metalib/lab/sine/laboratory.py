@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,6 +26,7 @@ from metalib.models import sine_net
 
 BACK = N_("put back what was pulled")
 LABEL = N_("Adaptation to a sine wave. Drag the curve; or hold it by ← and →, and pull it by ↑ and ↓.")
+ECHO = 1.0  # seconds in which a browser answers
 REACH = 32  # pixels of the picture: how near to the curve a hand takes hold of it
 
 
@@ -33,6 +36,7 @@ class Pulling:
     def __init__(self, models: Mapping[str, nn.Module]) -> None:
         self.models = models
         self._exact: dict[str, nn.Module] = {}
+        self._pulled: dict[float, float] = {}  # α where a pull has put it -> when
 
     def compute(self, state: SineState) -> SineResult:
         """The adaptation, and which support point a pull would move."""
@@ -50,7 +54,20 @@ class Pulling:
     def pull(self, state: SineState, to: float) -> SineState:
         """The curve pulled to this height at the hand."""
         low, high = -SinePainter.bounds, SinePainter.bounds
-        return pull(self.exact(state.start), state, min(max(to, low), high))
+        there = pull(self.exact(state.start), state, min(max(to, low), high))
+        if there.alpha != state.alpha:
+            now = time.monotonic()
+            kept = {alpha: when for alpha, when in self._pulled.items() if now - when < ECHO}
+            self._pulled = {**kept, there.alpha: now, state.alpha: now}
+        return there
+
+    def follow(self, before: SineState, after: SineState) -> SineState:
+        """As `follow`. A browser that is told where α's slider is answers with the same, perhaps when a further
+        pull has moved it on: that is no hand on it."""
+        echo = time.monotonic() - self._pulled.get(after.alpha, -math.inf) < ECHO
+        if after == before or (echo and replace(after, alpha=before.alpha) == before):
+            return before
+        return follow(before, after)
 
     def grab(self, view: View, x: float, y: float) -> tuple[float, float] | None:
         """Where the curve is held, and how far above the pointer it lies there."""
@@ -105,7 +122,7 @@ class SineLaboratory(Laboratory):
             SinePainter(),
             initial={"start": "maml" if "maml" in models else list(models)[-1], **initial},
             allowed={"start": names},
-            follow=follow,
+            follow=hand.follow,
             on=(
                 Drag(hand.grab, hand.drag),
                 Keys(hand.pressed),
