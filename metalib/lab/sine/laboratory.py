@@ -62,8 +62,8 @@ class Pulling:
         return there
 
     def follow(self, before: SineState, after: SineState) -> SineState:
-        """As `follow`. A browser that is told where α's slider is answers with the same, perhaps when a further
-        pull has moved it on: that is no hand on it."""
+        """As `follow`. A browser that is told where α's slider is answers with the same, perhaps after a
+        further pull: that is no hand on it."""
         echo = time.monotonic() - self._pulled.get(after.alpha, -math.inf) < ECHO
         if after == before or (echo and replace(after, alpha=before.alpha) == before):
             return before
