@@ -68,7 +68,7 @@ class Place:
     """One laboratory twice: in a page of its own, and in Python."""
 
     def __init__(self, browser: Any, address: str, name: str, width: int) -> None:
-        self.live, self.laboratory = LIVE[name], LIVE[name].open()
+        self.live, self.laboratory = LIVE[name], LIVE[name].begin()
         self.page = browser.new_page(viewport={"width": width, "height": 900})
         self.page.add_init_script(WATCH)
         self.page.goto(f"{address}/{name}.html")

@@ -4,15 +4,16 @@ fits the screen. All of it is read from the built notebooks and the content; not
 import html
 import re
 import unicodedata
+from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
 
 from metalib import exercises, use_language
 from metalib.exercises import Choose, course
 from metalib.exercises.question import as_html, filled
 
+ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
 NAMES = sorted(  # not the copies that JupyterLab keeps beside what was opened
     path.relative_to(CHAPTERS).as_posix()

@@ -81,7 +81,7 @@ def opened(browser, folder: Path, name: str, live: Live | None = None) -> Iterat
         failures: list[str] = []
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.goto(f"{address}/{name}.data.json")
-        laboratory = live.open()
+        laboratory = live.begin()
         try:
             yield Bench(page, name, live, laboratory)
             assert not failures
@@ -180,7 +180,7 @@ class Bench:
         for language in languages():
             with speaking(language):
                 self.speak(language)
-                laboratory = self.live.open()  # what it says once is said in the language of its beginning
+                laboratory = self.live.begin()  # what it says once is said in the language of its beginning
                 said = self.ask("words", states=[self.live.encode(state) for state in chosen])
                 for state, page in zip(chosen, said, strict=True):
                     result = laboratory.compute(state)

@@ -137,7 +137,7 @@ _python: dict = {}
 
 def python_of(live: Live):
     """The Python laboratory, made once."""
-    return _python.setdefault(live.laboratory, live.open())
+    return _python.setdefault(live.laboratory, live.begin())
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def build(out: Path, root: Path = ROOT) -> None:
         raise ChapterError("There are no notebooks in chapters/: `make chapters` builds them.")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    fidelity.record_all()
     for language in sorted({page.language for page in made}):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "source")

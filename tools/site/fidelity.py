@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from html import escape
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
 from asked import MODULES, places
 from made_of import fingerprint
 from page import Page
@@ -23,6 +26,16 @@ from metalib.lab.recording import RECORDINGS, record
 PACKAGE = Path(metalib.__file__).resolve().parent
 KEPT = PACKAGE.parent / "build" / "recorded"
 """Recordings, each in a folder named after what it was made of."""
+
+
+def record_all() -> None:
+    """Make the recordings that are missing, as many at a time as there are processors."""
+    # Not forked: torch's threads do not survive that.
+    with ProcessPoolExecutor(
+        mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        for _folder in pool.map(_kept, RECORDINGS):
+            pass  # what went wrong in a process is raised here
 
 
 def line(name: str, page: Page, live: str | None, links: dict[str, str]) -> str:

@@ -68,7 +68,7 @@ class Live:
     decode: Callable[[dict[str, Any]], Mapping[str, Any]] = tupled_all
     note: str = ""
 
-    def open(self, **arguments: Any) -> Any:
+    def begin(self, **arguments: Any) -> Any:
         """The Python laboratory that the page's equals. Raises as the laboratory itself."""
         demo = self.demo() if callable(self.demo) else self.demo
         made: Any = self.laboratory

@@ -33,7 +33,7 @@ def specification(live: Live, arguments: Mapping[str, Any] | None = None) -> dic
     Raises:
         TypeError, ValueError: arguments that the Python laboratory does not take.
     """
-    laboratory = live.open(**(arguments or {}))
+    laboratory = live.begin(**(arguments or {}))
     try:
         return {
             "label": laboratory.surface.label,
