@@ -127,6 +127,8 @@ def test_search_finds_words_in_each_language(browser, address, start, words, pag
         window.locator("#search-results p.search-summary").wait_for()
         found = [link.get_attribute("href") for link in results.all()]
         assert any(page in link for link in found), found
+        window.locator("#search-results p.context").first.wait_for()
+        assert not any("Binder Google" in said for said in window.locator("p.context").all_inner_texts())
         assert guest.faults == []
 
 
