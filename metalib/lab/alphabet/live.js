@@ -408,7 +408,8 @@ const charactersOf = (script, { images }) =>
 
 export function limits(state, env) {
   const known = charactersOf(state.script, env);
-  return { character: known.map((n) => [n, env.images.names[n].slice(state.script.length + 1)]) };
+  const own = (n) => { const [name, before] = [env.images.names[n], `${state.script}/`]; return name.startsWith(before) ? name.slice(before.length) : name; };
+  return { character: known.map((n) => [n, own(n)]) };
 }
 
 // --- What a learner does: moves.py.

@@ -1,7 +1,7 @@
 """The alphabet laboratory in a web page: what `live.js` takes from Python.
 
-ProtoNet and MAML answer with their shipped weights, on a handful of Omniglot's drawings or on what a reader
-draws. A drawing travels as its strokes, or as its number among those drawings.
+ProtoNet and MAML answer with their shipped weights, on a handful of the course's own glyphs or on what a
+reader draws. A drawing travels as its strokes, or as its number among those drawings.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from metalib import look, weights
-from metalib.data import ImageSet
+from metalib.data import ImageSet, glyphs
 from metalib.data.alphabet import Alphabet, Drawing
-from metalib.data.omniglot import SIZE
 from metalib.i18n import N_, ngettext
 from metalib.lab.alphabet.answers import one_by_one, tensor
 from metalib.lab.alphabet.laboratory import AlphabetLaboratory
@@ -31,18 +29,19 @@ from metalib.lab.alphabet.picking import picked
 from metalib.lab.live import Live
 from metalib.learners import MAML, ProtoNet
 
-HANDFUL = Path(__file__).with_name("handful.png")  # tools/handful.py made it; it says where they are from
+CHOSEN = {"Georgian": 2, "Armenian": 3, "Tifinagh": 3, "Hebrew": 2}  # script: how many of its characters
 PROTONET, MAML_5 = "omniglot-protonet", "omniglot-maml"
 
 
 @cache
 def handful() -> ImageSet:
-    """Ten characters of Omniglot's validation split, six drawings each."""
-    with Image.open(HANDFUL) as sheet:
-        names, pixels = sheet.text["Title"].split(", "), np.asarray(sheet)  # type: ignore[attr-defined]
-    images = pixels.reshape(len(names), SIZE, -1, 1, SIZE).transpose(0, 2, 3, 1, 4).copy()
-    scripts = tuple(name.partition("/")[0] for name in names)
-    return ImageSet(torch.from_numpy(images), tuple(names), scripts, "Omniglot, a handful", "omniglot")
+    """Ten of the course's own glyphs that no network was trained on, six drawings each: as many as fit on the
+    board with a query."""
+    images = glyphs("test", by="character")
+    rows = {script: [n for n, one in enumerate(images.alphabets) if one == script] for script in CHOSEN}
+    chosen = [n for script, count in CHOSEN.items() for n in rows[script][:count]]
+    names, alphabets = (tuple(of[n] for n in chosen) for of in (images.names, images.alphabets))
+    return ImageSet(images.images[chosen][:, :6].clone(), names, alphabets, images.title, images.source)
 
 
 def demo() -> dict[str, Any]:
@@ -203,8 +202,8 @@ LIVE = Live(
     decode=decode,
     reference=reference,
     note=N_(
-        "What you draw stays in this page. Here are ten characters of Omniglot; more of them, files, "
-        "pictures of your own, and MAML with more than five classes need a kernel."
+        "What you draw stays in this page. Here are ten of the course's own glyphs; Omniglot's characters, "
+        "files, pictures of your own, and MAML with more than five classes need a kernel."
     ),
     styles={
         "protonet": {"color": COLOURS[0]},

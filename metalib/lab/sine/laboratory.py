@@ -95,6 +95,13 @@ class Pulling:
         return self.pull(state, view.result.height + up)
 
 
+def back(view: View) -> SineState:
+    """Everything where it was. Raises ValueError where nothing has been pulled."""
+    if not view.state.moved:
+        raise ValueError(_("Nothing has been pulled yet."))
+    return view.state.put_back()
+
+
 class SineLaboratory(Laboratory):
     """The sine laboratory with its controls.
 
@@ -126,7 +133,7 @@ class SineLaboratory(Laboratory):
             on=(
                 Drag(hand.grab, hand.drag),
                 Keys(hand.pressed),
-                Buttons({"back": (BACK, lambda view: view.state.put_back())}),
+                Buttons({"back": (BACK, back)}),
             ),
             label=_(LABEL),
         )

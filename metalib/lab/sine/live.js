@@ -383,7 +383,11 @@ export function keys({ state, result, env }, { key, shift }) {
   return pull(state, clamp(result.height + up, -BOUNDS, BOUNDS), env);
 }
 
-export const buttons = [{ label: "back", press: ({ state }) => putBack(state) }];
+function back({ state, texts }) {
+  if (!isMoved(state)) throw new Error(texts.nothing_pulled);
+  return putBack(state);
+}
+export const buttons = [{ label: "back", press: back }];
 
 // --- What is drawn and said: painter.py -------------------------------------------------------------------------------
 

@@ -97,6 +97,7 @@ LIVE = Live(
         "and": N_("; "),
         "held": N_("The hand holds the curve at {place}."),
         "back": BACK,
+        "nothing_pulled": N_("Nothing has been pulled yet."),
         **{f"stuck {why}": text for why, text in STUCK.items() if why},
     },
 )
