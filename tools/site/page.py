@@ -43,8 +43,8 @@ class Page:
 
 
 def pages(root: Path) -> list[Page]:
-    """Every page that is made of a notebook of the course, in order; English first. A reader's own copies, and
-    what JupyterLab keeps of a notebook, have no source."""
+    """Every page that is made of a notebook of the course, in order; English first. A reader's own
+    copies, and what JupyterLab keeps of a notebook, have no source."""
     found = (file for pattern in NOTEBOOKS for file in root.glob(pattern))
     paths = (file.relative_to(root / "chapters").with_suffix("").as_posix() for file in found)
     paths = (path for path in paths if (root / "chapters" / "source" / f"{path}.md").exists())
