@@ -5,9 +5,7 @@ import json
 import numpy as np
 import pytest
 from contourpy import contour_generator
-from desk import website
 
-from metalib.lab import live
 from metalib.lab.landscape.laboratory import grid
 from metalib.lab.landscape.looks import LEVELS
 from metalib.lab.landscape.objectives import objective
@@ -20,16 +18,9 @@ ASK = """([what, xs, ys, values, levels]) =>
 
 
 @pytest.fixture(scope="module")
-def page(browser, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("contour")
-    live.write(folder, ["en"], {})
-    (folder / "blank.html").write_text("<!doctype html><title>blank</title>")
-    with website(folder) as address:
-        page = browser.new_page()
-        page.goto(f"{address}/blank.html")
-        page.evaluate("async () => { window.contour = await import('/contour.js'); }")
-        yield page
-        page.close()
+def page(stage):
+    stage.evaluate("async () => { window.contour = await import('/contour.js'); }")
+    return stage
 
 
 def fields():

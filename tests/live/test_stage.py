@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 
 import pytest
 import toy
@@ -268,13 +267,3 @@ def test_the_proof_fails_where_the_page_computes_something_else(bench, tmp_path)
     both = bench("wrong", live.Live(**{**vars(toy.LIVE), "module": wrong}))
     with pytest.raises(AssertionError, match="way: apart by"):
         both.agrees(50, seed=1)
-
-
-def test_both_surfaces_draw_the_same_marks():
-    """In the notebook and in the page: words.js has the shapes of surface.js."""
-    rooms = live.declared.ROOMS
-    shapes = []
-    for name in ("surface.js", "live/words.js"):
-        block = (rooms / name).read_text("utf-8").partition("SHAPES = {")[2].partition("};")[0]
-        shapes.append(dict(re.findall(r'"?([^\s",:{]+)"?: "(M[^"]+)"', block)))
-    assert len(shapes[0]) >= 12 and shapes[0].items() <= shapes[1].items()

@@ -5,10 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from desk import website
 
 from metalib import look
-from metalib.lab import live
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -25,16 +23,9 @@ def values():
 
 
 @pytest.fixture(scope="module")
-def tools(browser, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tools")
-    live.write(folder, ["en"], {})
-    (folder / "blank.html").write_text("<!doctype html><title>blank</title>")
-    with website(folder) as address:
-        page = browser.new_page()
-        page.goto(f"{address}/blank.html")
-        page.evaluate("async () => { window.tools = await import('/tools.js'); }")
-        yield page
-        page.close()
+def tools(stage):
+    stage.evaluate("async () => { window.tools = await import('/tools.js'); }")
+    return stage
 
 
 def all_of(tools, expression, given):

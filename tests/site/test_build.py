@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from address import Address
 from laboratories import Shown, shown_in
-from page import Page, target
+from page import Page, pages, target
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = Address("owner/name", "1.0.0")
@@ -104,12 +104,22 @@ def test_a_laboratory_is_known_by_the_last_expression(source, shown):
     assert shown_in(source) == shown
 
 
+def test_a_page_is_made_of_what_has_a_source(tmp_path):
+    kept = ".ipynb_checkpoints/03_maml-checkpoint.ipynb"  # by JupyterLab
+    for name in ("03_maml.ipynb", "zh/03_maml.ipynb", "03_mine.ipynb", kept):
+        file = tmp_path / "chapters" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        if "maml.ipynb" in name:
+            source = tmp_path / "chapters" / "source" / name.replace("ipynb", "md")
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.touch()
+    assert pages(tmp_path) == [Page("03_maml"), Page("zh/03_maml")]
+
+
 def test_every_laboratory_of_the_notebooks_stands_on_its_page(site):
-    for file in ROOT.glob("chapters/**/*.ipynb"):
-        if "source" in file.parts or ".ipynb_checkpoints" in file.parts:
-            continue
-        cells = nbformat.read(file, as_version=4).cells
+    for made in pages(ROOT):
+        cells = nbformat.read(ROOT / made.file, as_version=4).cells
         there = [cell.id for cell in cells if cell.cell_type == "code" and shown_in(cell.source)]
-        page = site / file.relative_to(ROOT / "chapters").with_suffix(".html")
-        text = page.read_text("utf-8")
+        text = (site / f"{made.path}.html").read_text("utf-8")
         assert [cell for cell in there if f'id="laboratory-{cell}"' not in text] == []

@@ -41,11 +41,7 @@ def showing(cell: NotebookNode, html: str, *marks: str) -> NotebookNode:
 
 def title(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNode]:
     """The title block, its line of launch links as buttons; other editions stand in the page's header."""
-    launch = LABELS[page.language].launch
-    row = " ".join(
-        f'<a class="launch" href="{escape(address)}">{name}</a>'
-        for name, address in launch_links(page, home).items()
-    )
+    launch, row = LABELS[page.language].launch, launch_row(page, home)
     kept = [
         f'<p class="launch-row">{row}</p>' if text.startswith(launch) else text
         for text in cell.source.split("\n\n")
@@ -61,6 +57,12 @@ def launch_links(page: Page, home: Address) -> dict[str, str]:
         "Google Colab": home.colab(page.file),
         LAUNCH[page.language]: f"{home.repository}/blob/{home.ref}/{page.file}",
     }
+
+
+def launch_row(page: Page, home: Address) -> str:
+    """These links as a row of buttons."""
+    links = launch_links(page, home).items()
+    return " ".join(f'<a class="launch" href="{escape(address)}">{name}</a>' for name, address in links)
 
 
 def setup(cell: NotebookNode, page: Page, home: Address) -> list[NotebookNode]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import laboratories
 import nbformat
 from address import Address
-from cells import anchor, laboratory, launch_links
+from cells import anchor, laboratory, launch_row
 from compose import LABELS, NOTEBOOK_METADATA
 from markdown_it import MarkdownIt
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -81,17 +81,13 @@ def notebook(pages: list[Page], language: str, root: Path, home: Address) -> nbf
     first, page = mine[0], Page("index" if language == "en" else f"{language}/index")
     cells = nbformat.read(root / first.file, as_version=4).cells
     cell = next(cell for cell in cells if cell.cell_type == "code" and laboratories.shown_in(cell.source))
-    launch = " ".join(
-        f'<a class="launch" href="{escape(where)}">{name}</a>'
-        for name, where in launch_links(first, home).items()
-    )
     text = (
         (HERE / f"home.{language}.md")
         .read_text("utf-8")
         .format(
             first=f"{first.name}.ipynb#{anchor(cell)}",
             chapter=f"{first.name}.ipynb",
-            launch=launch,
+            launch=launch_row(first, home),
             repository=home.repository,
             cards='<ul class="chapters">'
             + "".join(c.html(language) for c in cards(pages, language, root))

@@ -406,10 +406,11 @@ export function follow(before, after, env) {
 const charactersOf = (script, { images }) =>
   images.names.map((_, n) => n).filter((n) => images.alphabets[n] === script);
 
+const withoutPrefix = (text, prefix) => text.startsWith(prefix) ? text.slice(prefix.length) : text;
+
 export function limits(state, env) {
-  const known = charactersOf(state.script, env);
-  const own = (n) => { const [name, before] = [env.images.names[n], `${state.script}/`]; return name.startsWith(before) ? name.slice(before.length) : name; };
-  return { character: known.map((n) => [n, own(n)]) };
+  const { names } = env.images;
+  return { character: charactersOf(state.script, env).map((n) => [n, withoutPrefix(names[n], `${state.script}/`)]) };
 }
 
 // --- What a learner does: moves.py.

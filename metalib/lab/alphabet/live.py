@@ -6,7 +6,6 @@ reader draws. A drawing travels as its strokes, or as its number among those dra
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -26,7 +25,7 @@ from metalib.lab.alphabet.laboratory import AlphabetLaboratory
 from metalib.lab.alphabet.moves import AlphabetResult, AlphabetState
 from metalib.lab.alphabet.painter import COLOURS
 from metalib.lab.alphabet.picking import picked
-from metalib.lab.live import Live
+from metalib.lab.live import Live, packed
 from metalib.learners import MAML, ProtoNet
 
 CHOSEN = {"Georgian": 2, "Armenian": 3, "Tifinagh": 3, "Hebrew": 2}  # script: how many of its characters
@@ -62,14 +61,14 @@ def learners() -> tuple[ProtoNet, MAML]:
 
 
 def data() -> dict[str, Any]:
-    """The networks, layer by layer as base64 of float32, and the drawings as bytes."""
+    """The networks, layer by layer, and the drawings, `packed`."""
     images, protonet, maml = handful(), weights.load(PROTONET), weights.load(MAML_5)
     return {
         "images": {
             "names": images.names,
             "alphabets": images.alphabets,
             "drawings": images.drawings,
-            "bytes": base64.b64encode(images.images.numpy().tobytes()).decode(),
+            "bytes": packed(images.images.numpy()),
         },
         "protonet": layers(protonet.encoder),
         "maml": layers(maml.model),
@@ -92,12 +91,8 @@ def layers(model: nn.Module) -> list[dict[str, str]]:
 
 
 def coded(**tensors: torch.Tensor | None) -> dict[str, str]:
-    """Those there are, each as base64 of float32, the lowest byte first."""
-    return {
-        name: base64.b64encode(one.detach().contiguous().numpy().astype("<f4").tobytes()).decode()
-        for name, one in tensors.items()
-        if one is not None
-    }
+    """Those there are, each `packed`."""
+    return {name: packed(one.detach().numpy()) for name, one in tensors.items() if one is not None}
 
 
 def encode(state: AlphabetState) -> dict[str, Any]:

@@ -9,6 +9,7 @@ A laboratory is found by its folder: `LIVE["sine"]`. `write(folder)` writes all 
 
 from metalib.lab.live.declared import LIVE, Live
 from metalib.lab.live.folder import write
+from metalib.lab.live.packing import packed
 from metalib.lab.live.specification import specification
 
-__all__ = ["LIVE", "Live", "specification", "write"]
+__all__ = ["LIVE", "Live", "packed", "specification", "write"]

@@ -1,6 +1,6 @@
 // Buttons, and the one that plays.
 
-import { element } from "./words.js";
+import { element } from "./surface.js";
 
 function button(place, className) {
   const made = element("button", className, place);

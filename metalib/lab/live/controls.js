@@ -2,7 +2,7 @@
 // slider; what is no number, or lies outside, gets the same sentence as in Python (metalib/lab/controls.py).
 
 import { fill, format } from "./tools.js";
-import { element } from "./words.js";
+import { element } from "./surface.js";
 
 const PER_POWER = 40; // positions of a log slider for each power of ten
 let count = 0;

@@ -23,7 +23,8 @@ def write(
     Files of these names are replaced, others stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for file in (*STAGE.glob("*.js"), *STAGE.glob("*.css")):
+    # The stage has some parts from the notebook's surface.
+    for file in (*STAGE.glob("*.js"), *STAGE.glob("*.css"), STAGE.parent / "surface.js"):
         shutil.copyfile(file, folder / file.name)
     for name, live in laboratories.items():
         shutil.copyfile(live.module, folder / f"{name}.js")

@@ -1,7 +1,8 @@
 // Panels: canvases as fine as the screen, side by side or, in a narrow column, one below the other; words above each.
 
 import { Plot } from "./plot.js";
-import { element, keepRoom, showWords } from "./words.js";
+import { element, keepRoom } from "./surface.js";
+import { showWords } from "./words.js";
 
 const NARROW = 640; // CSS pixels
 const within = (low, value, high) => Math.min(high, Math.max(low, value));

@@ -3,7 +3,7 @@
 
 import { axisOf, drawAxes } from "./axes.js";
 import { contour } from "./contour.js";
-import { isOpen, SHAPES } from "./words.js";
+import { isOpen, SHAPES } from "./surface.js";
 
 const FAR = 1e5; // CSS pixels: what lies farther out is drawn there
 const TEXT = "#222222";

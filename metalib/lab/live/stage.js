@@ -10,8 +10,9 @@ import { makeControls, possible, settings } from "./controls.js";
 import { workAhead } from "./idle.js";
 import { listen } from "./moves.js";
 import { makePanels } from "./panels.js";
+import { element, keepRoom } from "./surface.js";
 import { fill, makeTools } from "./tools.js";
-import { allInWords, element, keepRoom } from "./words.js";
+import { allInWords } from "./words.js";
 
 const PEACE = 800; // milliseconds without a change before a screen reader is told
 let count = 0;

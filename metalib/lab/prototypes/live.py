@@ -6,7 +6,6 @@ no. 1 is the chapter's. `demo` has the arguments of the same laboratory in Pytho
 
 from __future__ import annotations
 
-import base64
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +19,7 @@ from torch import nn
 
 from metalib.data import ImageSet, glyphs
 from metalib.i18n import N_
-from metalib.lab.live import Live
+from metalib.lab.live import Live, packed
 from metalib.lab.prototypes import networks
 from metalib.lab.prototypes.episode import PrototypeResult
 from metalib.lab.prototypes.laboratory import EMBEDDINGS, MAX_WAYS, PrototypeLaboratory, PrototypeState
@@ -105,14 +104,9 @@ def data() -> dict[str, Any]:
         "networks": {
             "pixels": None,
             untrained[0]: {"seed": 0},  # as `metalib.models.initialise` draws it
-            **{name: {"weights": packed(networks.numbers(one).numpy().tobytes())} for name, one in trained},
+            **{name: {"weights": packed(networks.numbers(one).numpy())} for name, one in trained},
         },
     }
-
-
-def packed(content: bytes) -> str:
-    """Bytes as text."""
-    return base64.b64encode(content).decode()
 
 
 def reference(state: PrototypeState, result: PrototypeResult) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from metalib import look
 from metalib.i18n import N_
-from metalib.lab.live.declared import Live
+from metalib.lab.live import Live, packed
 from metalib.lab.panels import QUERY_LINE, SUPPORT_LINE
 from metalib.lab.sine.compute import SineResult
 from metalib.lab.sine.laboratory import BACK, SineLaboratory, shipped_starts
@@ -20,12 +19,12 @@ from metalib.learners import GradientLearner
 
 
 def weights() -> dict[str, Any]:
-    """θ of each start: its parameters one after the other, float32, little-endian, in base64."""
+    """θ of each start: its parameters one after the other, `packed`."""
     starts = {}
     for name, start in shipped_starts().items():
         model = start.model if isinstance(start, GradientLearner) else start
         theta = np.concatenate([value.detach().numpy().ravel() for value in model.parameters()])
-        starts[name] = base64.b64encode(theta.astype("<f4").tobytes()).decode()
+        starts[name] = packed(theta)
     return {"starts": starts}
 
 
