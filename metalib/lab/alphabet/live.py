@@ -39,8 +39,15 @@ def handful() -> ImageSet:
     images = glyphs("test", by="character")
     rows = {script: [n for n, one in enumerate(images.alphabets) if one == script] for script in CHOSEN}
     chosen = [n for script, count in CHOSEN.items() for n in rows[script][:count]]
-    names, alphabets = (tuple(of[n] for n in chosen) for of in (images.names, images.alphabets))
+    alphabets = tuple(images.alphabets[n] for n in chosen)
+    names = tuple(f"{script}/{called(images.names[n])}" for script, n in zip(alphabets, chosen, strict=True))
     return ImageSet(images.images[chosen][:, :6].clone(), names, alphabets, images.title, images.source)
+
+
+def called(name: str) -> str:
+    """A name in Unicode, short enough for a menu: GEORGIAN CAPITAL LETTER LAS is "capital las"."""
+    _script, _space, own = name.lower().partition(" ")
+    return own.replace("letter ", "")
 
 
 def demo() -> dict[str, Any]:
